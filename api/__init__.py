@@ -1,0 +1,1 @@
+"""Service: REST routes and pages over the pipeline."""

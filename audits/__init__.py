@@ -1,0 +1,1 @@
+"""Ledger, attestations and reports: what can be checked after the fact."""

@@ -1,0 +1,1 @@
+"""The gate around every weight or adapter update of a language model."""

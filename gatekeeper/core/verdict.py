@@ -1,0 +1,42 @@
+"""What a policy decides about an update."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from gatekeeper.core.digests import Digest
+
+
+class Outcome(IntEnum):
+    """Strictness grows upward: the strictest vote wins."""
+
+    ADMIT = 0
+    REVIEW = 1
+    BLOCK = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why one rule voted as it did."""
+
+    gate: str
+    code: str
+    """``<gate>/<rule>``, stable."""
+    outcome: Outcome
+    text: str
+    """One sentence with the numbers in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The decision, bound to the exact policy, evidence and bytes it was made from."""
+
+    outcome: Outcome
+    errored: bool
+    """True when a required gate could not be evaluated: the update is ERRORED, never admitted."""
+    reasons: tuple[Reason, ...]
+    """Every rule's vote, strictest first; an ADMIT keeps its reasons too."""
+    not_run: tuple[str, ...]
+    """Gates left out because the update was already blocked."""
+    policy_digest: Digest
+    evidence_digest: Digest
+    update_digest: Digest

@@ -1,0 +1,1 @@
+"""Gates on what the model says, against champion and anchor."""

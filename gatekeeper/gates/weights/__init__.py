@@ -1,0 +1,1 @@
+"""Gates on tensors, read without running anything."""

@@ -1,0 +1,1 @@
+"""Reads an update: manifest, kinds, streaming training rows."""

@@ -1,0 +1,1 @@
+"""Every table, its queries and migrations."""

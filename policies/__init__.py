@@ -1,0 +1,1 @@
+"""Policies as versioned YAML: loading, digest, decision and explanation."""
