@@ -1,0 +1,61 @@
+"""The paired evaluation engine, usable alone: two models, the same items, one honest interval.
+
+::
+
+    from regression import ModelRef, Session, compare, load_suite, non_inferiority
+
+    suite = load_suite("builtin:knowledge")
+    with Session(Path("cache")) as session:
+        candidate = session.evaluate(ModelRef(base=base, adapter=new), suite)
+        champion = session.evaluate(ModelRef(base=base, adapter=old), suite)
+    answer = non_inferiority(compare(candidate, champion), margin=0.05)
+"""
+
+from regression.drift import Drift, text_kl, topk_kl
+from regression.errors import ModelError, RegressionError, SuiteError, UnmeasuredError
+from regression.models import ModelRef
+from regression.noise import NoiseFloor, noise_floor
+from regression.paired import Answer, Paired, Proportion, compare, compare_scores, non_inferiority, proportion
+from regression.plan import items_needed, margin_reachable
+from regression.session import ItemResult, Session, SuiteResult
+from regression.suites import (
+    ChoiceItem,
+    GenerateItem,
+    Suite,
+    SuiteKind,
+    TextItem,
+    builtin_suites,
+    load_suite,
+)
+
+__all__ = [
+    "Answer",
+    "ChoiceItem",
+    "Drift",
+    "GenerateItem",
+    "ItemResult",
+    "ModelError",
+    "ModelRef",
+    "NoiseFloor",
+    "Paired",
+    "Proportion",
+    "RegressionError",
+    "Session",
+    "Suite",
+    "SuiteError",
+    "SuiteKind",
+    "SuiteResult",
+    "TextItem",
+    "UnmeasuredError",
+    "builtin_suites",
+    "compare",
+    "compare_scores",
+    "items_needed",
+    "load_suite",
+    "margin_reachable",
+    "noise_floor",
+    "non_inferiority",
+    "proportion",
+    "text_kl",
+    "topk_kl",
+]

@@ -1,0 +1,102 @@
+"""Every kind of entry, and exactly which data each records.
+
+A type is never renamed and its keys never change meaning; a new need is a new type, or a new leaf version. Every key
+is present in every leaf of its type: ``None`` says that there was nothing, silence says nothing.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Event(StrEnum):
+    """What happened."""
+
+    UPDATE_SUBMITTED = "update.submitted"
+    """Someone proposed a change. Subject: the update."""
+    UPDATE_WITHDRAWN = "update.withdrawn"
+    """Its proposer took it back. Subject: the update."""
+    RUN_STARTED = "run.started"
+    """An evaluation began under one policy. Subject: the update."""
+    RUN_ERRORED = "run.errored"
+    """An evaluation ended without a verdict. Subject: the update."""
+    GATE_REPORTED = "gate.reported"
+    """One gate answered, or said why it could not. Subject: the update."""
+    VERDICT_DECIDED = "verdict.decided"
+    """The policy decided from the reports. Subject: the update."""
+    APPROVAL_GIVEN = "approval.given"
+    """A person consented to exactly these bytes, policy and evidence. Subject: the update."""
+    APPROVAL_REFUSED = "approval.refused"
+    """A person rejected them. Subject: the update."""
+    UPDATE_EXPIRED = "update.expired"
+    """Nobody promoted it in time. Subject: the update."""
+    UPDATE_STALE = "update.stale"
+    """Bytes, policy, evidence or champion changed under a verdict. Subject: the update."""
+    CANDIDATE_LOGGED = "candidate.logged"
+    """The bytes and their evidence were stored in the registry as a version. Subject: the update."""
+    PROMOTION_INTENDED = "promotion.intended"
+    """An alias is about to be moved. Subject: the update."""
+    PROMOTION_OBSERVED = "promotion.observed"
+    """The alias was read back and points to the version. Subject: the update."""
+    PROMOTION_FAILED = "promotion.failed"
+    """The alias was read back and does not point to the version. Subject: the update."""
+    CHAMPION_CERTIFIED = "champion.certified"
+    """A first champion and anchor were set under absolute limits. Subject: the update."""
+    CHAMPION_SUPERSEDED = "champion.superseded"
+    """Another version took its alias. Subject: the update that lost it."""
+    TEXT_ERASED = "text.erased"
+    """Names or comments were deleted on request. Subject: what they belonged to."""
+
+
+EVENTS: Mapping[Event, frozenset[str]] = MappingProxyType(
+    {
+        Event.UPDATE_SUBMITTED: frozenset({"model", "update_digest", "kind", "data_digest"}),
+        Event.UPDATE_WITHDRAWN: frozenset({"update_digest", "state"}),
+        Event.RUN_STARTED: frozenset(
+            {"run", "update_digest", "policy", "policy_digest", "seed", "champion_version", "champion_digest"}
+        ),
+        Event.RUN_ERRORED: frozenset({"run", "policy_digest", "error"}),
+        Event.GATE_REPORTED: frozenset({"run", "gate", "version", "status", "report_digest", "findings", "metrics"}),
+        Event.VERDICT_DECIDED: frozenset(
+            {"run", "outcome", "errored", "update_digest", "policy_digest", "evidence_digest", "not_run"}
+        ),
+        Event.APPROVAL_GIVEN: frozenset(
+            {
+                "run",
+                "approval",
+                "update_digest",
+                "policy_digest",
+                "evidence_digest",
+                "comment_digest",
+                "expires",
+            }
+        ),
+        Event.APPROVAL_REFUSED: frozenset(
+            {"run", "approval", "update_digest", "policy_digest", "evidence_digest", "comment_digest"}
+        ),
+        Event.UPDATE_EXPIRED: frozenset({"update_digest", "state"}),
+        Event.UPDATE_STALE: frozenset({"update_digest", "state", "changed"}),
+        Event.CANDIDATE_LOGGED: frozenset({"registry", "model", "version", "update_digest"}),
+        Event.PROMOTION_INTENDED: frozenset(
+            {
+                "promotion",
+                "registry",
+                "model",
+                "version",
+                "alias",
+                "expected_previous",
+                "update_digest",
+                "policy_digest",
+                "evidence_digest",
+            }
+        ),
+        Event.PROMOTION_OBSERVED: frozenset({"promotion", "registry", "model", "version", "alias", "update_digest"}),
+        Event.PROMOTION_FAILED: frozenset({"promotion", "registry", "model", "version", "alias", "observed", "error"}),
+        Event.CHAMPION_CERTIFIED: frozenset(
+            {"registry", "model", "version", "aliases", "update_digest", "policy_digest", "evidence_digest"}
+        ),
+        Event.CHAMPION_SUPERSEDED: frozenset({"registry", "model", "version", "alias", "by"}),
+        Event.TEXT_ERASED: frozenset({"what"}),
+    }
+)
+"""The keys of each type's data."""

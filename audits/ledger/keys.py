@@ -1,0 +1,125 @@
+"""The installation's own keys, one file each, readable by their owner alone.
+
+``pseudonym.key``: 32 random bytes; deleting it makes every pseudonym meaningless for good.
+``log.pem``: the Ed25519 key that signs the ledger, PKCS 8.
+A key is created once and never overwritten; a key that others can read is refused, since it may be known already.
+"""
+
+import os
+import secrets
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from audits.ledger.pseudonyms import KEY_BYTES
+from gatekeeper.core.errors import UsageError
+
+PSEUDONYM_FILE: Final = "pseudonym.key"
+LOG_FILE: Final = "log.pem"
+
+_ENOUGH: Final = 1 << 16
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """This installation's keys; showing the object shows neither."""
+
+    pseudonym: bytes = field(repr=False)
+    """For :func:`audits.ledger.pseudonyms.pseudonym`."""
+    log: Ed25519PrivateKey = field(repr=False)
+    """Signs the ledger."""
+
+
+def create_keys(folder: Path) -> Keys:
+    """Return the keys of ``folder``, creating the folder and whichever key is not there yet.
+
+    Raises:
+        UsageError: the folder cannot be written, or a key that is there is refused.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not (folder / PSEUDONYM_FILE).exists():
+            _write_once(folder / PSEUDONYM_FILE, secrets.token_bytes(KEY_BYTES))
+        if not (folder / LOG_FILE).exists():
+            log = Ed25519PrivateKey.generate()
+            _write_once(folder / LOG_FILE, log.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    except OSError as error:
+        raise UsageError(
+            f"The keys folder {folder} cannot be written: {error.strerror}.",
+            hint="Choose a folder that you may write to.",
+        ) from error
+    return load_keys(folder)
+
+
+def load_keys(folder: Path) -> Keys:
+    """Return the keys of ``folder``.
+
+    Raises:
+        UsageError: a key is missing, readable by others, or no key.
+    """
+    secret = _read(folder / PSEUDONYM_FILE)
+    if len(secret) != KEY_BYTES:
+        raise _no_key(folder / PSEUDONYM_FILE)
+    try:
+        log = load_pem_private_key(_read(folder / LOG_FILE), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise _no_key(folder / LOG_FILE) from error
+    if not isinstance(log, Ed25519PrivateKey):
+        raise _no_key(folder / LOG_FILE)
+    return Keys(pseudonym=secret, log=log)
+
+
+def _write_once(file: Path, content: bytes) -> None:
+    """Write a file that does not exist yet, whole or not at all, for its owner alone.
+
+    Whoever comes second keeps the first one's key: a link to a name that is taken fails.
+    """
+    draft = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        try:
+            os.link(draft, file)
+        except FileExistsError:
+            return
+    finally:
+        draft.unlink()
+
+
+def _read(file: Path) -> bytes:
+    """Return a key file's bytes, from the very file whose mode was looked at."""
+    try:
+        handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError as error:
+        raise UsageError(
+            f"The key {file} cannot be read: {error.strerror}.",
+            hint="Create the installation's keys with `gatekeeper init`.",
+        ) from error
+    with os.fdopen(handle, "rb") as stream:
+        mode = os.fstat(stream.fileno()).st_mode
+        if not stat.S_ISREG(mode):
+            raise _no_key(file)
+        if mode & _OTHERS:
+            raise UsageError(
+                f"The key {file} can be read or written by others (mode {stat.S_IMODE(mode):04o}).",
+                hint=f"If nobody has copied it, run `chmod 600 {file}`; otherwise replace it.",
+            )
+        return stream.read(_ENOUGH)
+
+
+def _no_key(file: Path) -> UsageError:
+    return UsageError(f"The file {file} holds no key of the kind it is named for.", hint="Restore it from a copy.")

@@ -1,0 +1,163 @@
+"""``gatekeeper check`` and ``certify``: one update, one verdict, one exit code. Neither waits for people."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from audits.reports.write import parse_target
+from gatekeeper.cli.opening import open_policy, workspace
+from gatekeeper.cli.reporting import write_reports
+from gatekeeper.cli.screen import RunScreen, console, print_json, summary, verdict_table
+from gatekeeper.cli.settings import load_settings
+from gatekeeper.core.errors import UsageError
+from gatekeeper.core.states import State
+from gatekeeper.core.update import Provenance
+from gatekeeper.core.verdict import Outcome, Verdict
+from gatekeeper.pipeline import run
+from gatekeeper.pipeline.outcome import Checked
+from gatekeeper.pipeline.submit import Proposal
+
+EXIT_BY_OUTCOME = {Outcome.ADMIT: 0, Outcome.REVIEW: 10, Outcome.BLOCK: 20}
+EXIT_ERRORED = 30
+
+Model = Annotated[str, typer.Option("--model", help="Registered model name.")]
+UpdateDir = Annotated[Path, typer.Option("--update", help="Folder of the adapter or the full weights.")]
+Base = Annotated[Path | None, typer.Option("--base", help="Base model of an adapter.")]
+PolicyFile = Annotated[
+    str | None, typer.Option("--policy", help="Policy file or builtin:NAME; default: the project's.")
+]
+Reports = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--report", help="FORMAT=FILE, repeatable; html, json, markdown, junit, sarif.", metavar="FORMAT=FILE"
+    ),
+]
+Person = Annotated[str | None, typer.Option("--as", help="Who acts; default: the settings' actor.")]
+Name = Annotated[str | None, typer.Option("--name", help="What to call the update; default: the folder's name.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Method = Annotated[str, typer.Option("--method", help="Training method, as provenance.")]
+Trainer = Annotated[str, typer.Option("--trainer", help="Who or what trained it, as provenance.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(check)
+    app.command()(certify)
+
+
+def exit_code(verdict: Verdict) -> int:
+    """Return the process exit code of a verdict; what could not be evaluated is never a pass."""
+    return EXIT_ERRORED if verdict.errored else EXIT_BY_OUTCOME[verdict.outcome]
+
+
+def check(
+    model: Model,
+    update: UpdateDir,
+    data: Annotated[Path | None, typer.Option("--data", help="Training rows: JSONL, JSON, CSV or Parquet.")] = None,
+    policy: PolicyFile = None,
+    base: Base = None,
+    report: Reports = None,
+    name: Name = None,
+    person: Person = None,
+    method: Method = "",
+    trainer: Trainer = "",
+    as_json: Json = False,
+) -> int:
+    """Submit an update, run the gates and print the verdict. Exit codes: 0 admit, 10 review, 20 block, 30 error."""
+    return _evaluate(
+        first=False,
+        model=model,
+        update=update,
+        data=data,
+        policy=policy,
+        base=base,
+        targets=tuple(report or ()),
+        name=name,
+        person=person,
+        provenance=Provenance(method=method, trainer=trainer),
+        as_json=as_json,
+    )
+
+
+def certify(
+    model: Model,
+    update: UpdateDir,
+    base: Base = None,
+    policy: PolicyFile = None,
+    report: Reports = None,
+    name: Name = None,
+    person: Person = None,
+    as_json: Json = False,
+) -> int:
+    """Submit a first champion under the policy's absolute limits. It becomes champion and anchor when promoted."""
+    return _evaluate(
+        first=True,
+        model=model,
+        update=update,
+        data=None,
+        policy=policy,
+        base=base,
+        targets=tuple(report or ()),
+        name=name,
+        person=person,
+        provenance=Provenance(),
+        as_json=as_json,
+    )
+
+
+def _evaluate(
+    *,
+    first: bool,
+    model: str,
+    update: Path,
+    data: Path | None,
+    policy: str | None,
+    base: Path | None,
+    targets: tuple[str, ...],
+    name: str | None,
+    person: str | None,
+    provenance: Provenance,
+    as_json: bool,
+) -> int:
+    for path, option in ((update, "--update"), (base, "--base")):
+        if path is not None and not path.is_dir():
+            raise UsageError(f"{option} {path} is not a folder.", hint="Name the folder that holds the weights.")
+    if data is not None and not data.is_file():
+        raise UsageError(f"--data {data} is not a file.", hint="Name a JSONL, JSON, CSV or Parquet file.")
+    for target in targets:
+        parse_target(target)
+    settings = load_settings()
+    chosen = open_policy(settings, policy)
+    proposal = Proposal(
+        name=name or update.resolve().name,
+        model=model,
+        artifact=update.resolve(),
+        data=data.resolve() if data else None,
+        submitter=person or settings.actor,
+        base=base.resolve() if base else None,
+        provenance=provenance,
+    )
+    screen = console(as_json=as_json)
+    with workspace(settings) as opened, RunScreen(screen, proposal.name) as watching:
+        audience = run.Audience(watcher=watching, progress=watching)
+        with run.evaluation(opened, audience) as resources:
+            step = run.certify if first else run.check
+            checked = step(opened, proposal, chosen, resources, audience)
+    write_reports((checked,), targets, model=model, title=f"{model}: {proposal.name}")
+    if as_json:
+        print_json(summary((checked,)))
+    else:
+        _show(screen, checked)
+    return exit_code(checked.verdict)
+
+
+def _show(screen: Console, checked: Checked) -> None:
+    screen.print(verdict_table((checked,)))
+    if checked.state is State.PENDING_APPROVAL:
+        screen.print("Next, by somebody else than its proposer:", markup=False)
+        screen.print(f"  gatekeeper approve {checked.update_id} --as NAME", markup=False)
+        screen.print(f"  gatekeeper promote {checked.update_id}", markup=False)
+    else:
+        screen.print(f"Rule by rule: gatekeeper policy explain {checked.update_id}", markup=False)

@@ -1,0 +1,99 @@
+"""The command line's entry: one application, one place where errors become exit codes.
+
+Exit codes: ``0`` admitted (an approval may still be pending), verified, or a demo as expected; ``10`` review needed;
+``20`` blocked, or verification failed; ``30`` could not be evaluated, fail closed; ``64`` usage. They are chosen so
+that no wrapper confuses them with its own 1 or 2.
+"""
+
+import json
+import os
+import sys
+
+import typer
+from rich.console import Console
+
+from gatekeeper.core.errors import GatekeeperError
+
+EXIT_NOT_EVALUATED = 30
+EXIT_USAGE = 64
+
+
+def build_app() -> typer.Typer:
+    """Return the application with every command group."""
+    from gatekeeper.cli import approvals, check, demo, ledger, policy, project, scan, status
+
+    app = typer.Typer(
+        name="gatekeeper",
+        help="The gate around every weight or adapter update of a language model.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for module in (demo, project, check, status, approvals, scan, policy, ledger):
+        module.register(app)
+    return app
+
+
+def main() -> None:
+    """Run one command and exit with the code the contract names for how it ended."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; return its exit code. Writes errors to standard error, as JSON where ``--json`` was asked."""
+    _quiet_libraries()
+    as_json = "--json" in arguments
+    try:
+        result = build_app()(arguments, standalone_mode=False)
+    except typer.TyperException as error:
+        error.show(file=sys.stderr)  # type: ignore[attr-defined]  # every usage error has it
+        return EXIT_USAGE
+    except (KeyboardInterrupt, typer.Abort):
+        _say(as_json, "Interrupted: the update was not evaluated and nothing was promoted.", "Run the command again.")
+        return EXIT_NOT_EVALUATED
+    except GatekeeperError as error:
+        _say(as_json, error.message, error.hint)
+        return error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_NOT_EVALUATED
+    except Exception as error:  # the last line of defence: fail closed, and no traceback for a user
+        if os.environ.get("GATEKEEPER_TRACEBACK"):
+            raise
+        _say(
+            as_json,
+            f"Gatekeeper itself failed ({type(error).__name__}: {error}); nothing was admitted.",
+            "Set GATEKEEPER_TRACEBACK=1 and run again to see where; please report it.",
+        )
+        return EXIT_NOT_EVALUATED
+    return result if isinstance(result, int) else 0
+
+
+def _say(as_json: bool, message: str, hint: str) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps({"error": {"message": message, "hint": hint}}) + "\n")
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(message, style="bold red", markup=False)
+    if hint:
+        console.print(hint, markup=False)
+
+
+def _quiet_libraries() -> None:
+    """Set what libraries read once at import: no telemetry, no hub, no progress bars of their own."""
+    for name, value in {
+        "HF_HUB_OFFLINE": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "TRANSFORMERS_VERBOSITY": "error",
+        "TOKENIZERS_PARALLELISM": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+        "GX_ANALYTICS_ENABLED": "false",
+        "PROMPTFOO_DISABLE_TELEMETRY": "1",
+    }.items():
+        os.environ.setdefault(name, value)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""Opens a project's workspace and policy for one command, and closes them again."""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from audits.ledger.keys import load_keys
+from gatekeeper.cli.settings import Settings
+from gatekeeper.core.errors import UsageError
+from gatekeeper.gates.catalogue import discover
+from gatekeeper.pipeline.promote import recover
+from gatekeeper.pipeline.workspace import Principal, Workspace
+from gatekeeper.store.database import open_store
+from policies.load import load_policy
+from policies.policy import Policy
+
+PRINCIPALS_FILE = "principals.toml"
+
+
+class _PersonIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    roles: tuple[str, ...]
+
+
+class _PrincipalsIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    people: dict[str, _PersonIn] = {}
+
+
+@contextmanager
+def workspace(settings: Settings, *, settle: bool = True) -> Iterator[Workspace]:
+    """Give the project's workspace; promotions that a dead process left under way are settled first.
+
+    Args:
+        settings: of the project.
+        settle: whether to look for such promotions, which asks the registry.
+
+    Raises:
+        StoreError: the database is missing or of another version.
+        RegistryError: the registry cannot be reached.
+        UsageError: keys or principals are missing or wrong.
+    """
+    from gatekeeper.registry.mlflow_registry import MlflowRegistry
+
+    home = settings.home_dir
+    keys = load_keys(home / "keys")
+    principals = load_principals(settings.root / PRINCIPALS_FILE)
+    store = open_store(settings.resolved_database_url)
+    try:
+        registry = MlflowRegistry(settings.resolved_tracking_uri, artifact_root=home / "artifacts")
+        registry.reach()
+        opened = Workspace(
+            store=store,
+            registry=registry,
+            catalogue=discover(),
+            principals=principals,
+            pseudonym_key=keys.pseudonym,
+            evidence_dir=home / "evidence",
+            versions_dir=home / "versions",
+            cache_dir=settings.cache_dir,
+            dtype=settings.dtype,
+        )
+        if settle:
+            recover(opened)
+        yield opened
+    finally:
+        store.close()
+
+
+def open_policy(settings: Settings, override: str | None = None) -> Policy:
+    """Return the policy that applies.
+
+    Raises:
+        PolicyError: it does not load.
+    """
+    return load_policy(settings.resolved_policy(override), discover())
+
+
+def load_principals(path: Path) -> Mapping[str, Principal]:
+    """Return the people of a principals file by name.
+
+    Raises:
+        UsageError: it is missing or wrong.
+    """
+    try:
+        read = _PrincipalsIn.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise UsageError(f"{path} is missing.", hint="gatekeeper init starts one.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
+        first = str(error).splitlines()[0]
+        raise UsageError(
+            f"{path} is no list of people: {first}.", hint='Write them as [people."NAME"] with roles = ["approver"].'
+        ) from error
+    return {name: Principal(name=name, roles=person.roles) for name, person in read.people.items()}

@@ -1,0 +1,75 @@
+"""Turns evaluated updates into the view reports are drawn from, and writes the reports a command was asked for."""
+
+from datetime import UTC, datetime
+
+from audits.reports.model import LimitView, RunView, UpdateView
+from audits.reports.write import write_report
+from gatekeeper.pipeline.outcome import Checked
+from gatekeeper.pipeline.workspace import environment
+from policies.explain import explain
+from policies.policy import Section
+
+
+def write_reports(results: tuple[Checked, ...], targets: tuple[str, ...], *, model: str, title: str) -> None:
+    """Write every report asked for, each given as FORMAT=FILE.
+
+    Raises:
+        UsageError: a file cannot be written.
+    """
+    if not targets:
+        return
+    view = run_view(results, model=model, title=title)
+    for target in targets:
+        write_report(view, target)
+
+
+def run_view(results: tuple[Checked, ...], *, model: str, title: str) -> RunView:
+    """Return what a report about these updates shows."""
+    facts = environment()
+    libraries = facts.get("libraries", {}) if isinstance(facts, dict) else {}
+    shown = {**{key: value for key, value in facts.items() if key != "libraries"}} if isinstance(facts, dict) else {}
+    shown |= libraries if isinstance(libraries, dict) else {}
+    policy = results[0].policy
+    return RunView(
+        title=title,
+        generated_at=datetime.now(UTC),
+        model=model,
+        registry="MLflow",
+        champion_version=results[0].champion_version or "",
+        policy=f"{policy.name} {policy.version}",
+        updates=tuple(_update_view(result) for result in results),
+        environment=tuple((key, str(value)) for key, value in shown.items()),
+    )
+
+
+def _update_view(result: Checked) -> UpdateView:
+    section: Section = "gates" if result.champion_version is not None else "certify"
+    return UpdateView(
+        name=result.name,
+        id=result.update_id,
+        kind=result.update.candidate.kind.value,
+        digest=result.update.digest,
+        state=result.state,
+        verdict=result.verdict,
+        reports=tuple(run.report for run in result.runs),
+        limits=tuple(
+            LimitView(
+                gate=line.gate,
+                id=line.id,
+                outcome=line.outcome,
+                text=line.text,
+                errored=line.errored,
+                metric=line.metric,
+                unit=line.unit,
+                value=line.value,
+                low=line.low,
+                high=line.high,
+                margin=line.threshold,
+                better=line.better.value if line.better is not None else "",
+            )
+            for line in explain(result.policy, result.reports, result.verdict, section=section)
+        ),
+        seconds=result.seconds,
+        data=result.update.data.path.name if result.update.data else "",
+        gate_seconds=tuple((run.report.gate, run.seconds) for run in result.runs),
+    )

@@ -1,0 +1,126 @@
+"""Settings, built once per command; no other module reads the environment.
+
+The environment wins over ``gatekeeper.toml``, and the file over the defaults.
+
+A project is the folder that holds ``gatekeeper.toml``; it is looked for here and in every parent. Relative paths in
+the file are relative to that folder.
+"""
+
+import getpass
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import AliasChoices, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from gatekeeper.core.errors import UsageError
+
+FILE_NAME = "gatekeeper.toml"
+
+
+def default_cache_dir() -> Path:
+    """Return the folder for item scores and rebuilt models, shared by all projects of this user."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gatekeeper"
+
+
+def _whoami() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no login name: a container with a bare numeric user
+        return f"uid-{os.getuid()}"
+
+
+class Settings(BaseSettings):
+    """Where things lie and who is acting."""
+
+    model_config = SettingsConfigDict(env_prefix="GATEKEEPER_", extra="forbid", populate_by_name=True)
+
+    root: Path = Path()
+    """Project folder; set from where ``gatekeeper.toml`` was found."""
+    home: Path = Path(".gatekeeper")
+    """State of this project: database, evidence, keys."""
+    database_url: str = ""
+    """SQLAlchemy URL; empty for SQLite under ``home``."""
+    tracking_uri: str = Field(
+        default="", validation_alias=AliasChoices("GATEKEEPER_TRACKING_URI", "MLFLOW_TRACKING_URI", "tracking_uri")
+    )
+    """MLflow tracking and registry URI; empty for SQLite under ``home``."""
+    policy: str = "builtin:baseline"
+    """A policy file, or ``builtin:NAME``."""
+    cache_dir: Path = Field(default_factory=default_cache_dir)
+    """Item scores by content digest, and rebuilt models; safe to delete."""
+    actor: str = Field(default_factory=_whoami)
+    """Who acts when a command names nobody; stored as a pseudonym."""
+    dtype: str = "auto"
+    """Arithmetic of behaviour gates: ``auto``, ``bfloat16`` or ``float32``."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file, which arrives as init values."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+    @property
+    def home_dir(self) -> Path:
+        """Absolute folder of the project's state."""
+        return (self.root / self.home).resolve()
+
+    @property
+    def resolved_database_url(self) -> str:
+        """Database URL with the default filled in."""
+        return self.database_url or f"sqlite:///{self.home_dir / 'gatekeeper.db'}"
+
+    @property
+    def resolved_tracking_uri(self) -> str:
+        """Registry URI with the default filled in."""
+        return self.tracking_uri or f"sqlite:///{self.home_dir / 'mlflow.db'}"
+
+    def resolved_policy(self, override: str | None = None) -> str:
+        """Return the policy source: ``override`` as given, else the setting relative to the project."""
+        if override is not None:
+            return override
+        return self.policy if self.policy.startswith("builtin:") else str(self.root / self.policy)
+
+
+def find_project(start: Path) -> Path | None:
+    """Return the nearest folder at or above ``start`` that holds a settings file, or ``None``."""
+    here = start.resolve()
+    return next((folder for folder in (here, *here.parents) if (folder / FILE_NAME).is_file()), None)
+
+
+def load_settings(start: Path | None = None) -> Settings:
+    """Return the settings of the project around ``start`` (default: the current folder).
+
+    Raises:
+        UsageError: there is no project here, or its settings file is wrong.
+    """
+    root = find_project(start or Path.cwd())
+    if root is None:
+        raise UsageError(
+            f"There is no {FILE_NAME} here or in a folder above.", hint="Set a project up first: gatekeeper init."
+        )
+    path = root / FILE_NAME
+    try:
+        values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"{path} is no TOML: {error}.", hint="Mend it, or remove it and run gatekeeper init."
+        ) from error
+    try:
+        return Settings(**{**values, "root": root})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise UsageError(
+            f"{path}: {name}: {first['msg']}.",
+            hint="Known settings: " + ", ".join(sorted(Settings.model_fields)) + ".",
+        ) from error

@@ -1,0 +1,66 @@
+"""``gatekeeper status``: where every update of this project stands."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from gatekeeper.cli.opening import workspace
+from gatekeeper.cli.screen import console, print_json
+from gatekeeper.cli.settings import load_settings
+from gatekeeper.pipeline.workspace import ANCHOR, CHAMPION
+from gatekeeper.store import runs, updates
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(status)
+
+
+def status(
+    model: Annotated[str | None, typer.Option("--model", help="Only this model.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many updates, newest first.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> int:
+    """List the newest updates and what the protected aliases point to."""
+    settings = load_settings()
+    with workspace(settings) as opened:
+        lines: list[dict[str, object]] = []
+        with opened.store.reading() as session:
+            for row in updates.latest(session, model=model, limit=limit):
+                run = runs.latest(session, row.id)
+                verdict = runs.verdict(session, run.id) if run else None
+                lines.append(
+                    {
+                        "id": row.id,
+                        "name": row.name,
+                        "model": row.model,
+                        "state": row.state.value,
+                        "outcome": verdict.outcome.name if verdict else None,
+                        "version": row.registered_version,
+                        "proposed": row.created.isoformat(timespec="seconds"),
+                    }
+                )
+        names = sorted({str(line["model"]) for line in lines} | ({model} if model else set()))
+        aliases = {
+            name: {alias: opened.registry.alias_version(name, alias) for alias in (CHAMPION, ANCHOR)} for name in names
+        }
+    if as_json:
+        print_json({"updates": lines, "aliases": aliases})
+        return 0
+    screen = console(as_json=False)
+    if not lines:
+        screen.print("Nothing was proposed yet: gatekeeper certify, then gatekeeper check.")
+        return 0
+    table = Table(pad_edge=False)
+    for column in ("Update", "Name", "Model", "Verdict", "State", "Version", "Proposed"):
+        table.add_column(column)
+    for line in lines:
+        keys = ("id", "name", "model", "outcome", "state", "version", "proposed")
+        table.add_row(*(Text(str(line[key] if line[key] is not None else "–")) for key in keys))
+    screen.print(table)
+    for name, versions in aliases.items():
+        pointed = ", ".join(f"{alias} → version {version or 'none'}" for alias, version in versions.items())
+        screen.print(f"{name}: {pointed}", markup=False)
+    return 0

@@ -1,0 +1,64 @@
+"""Training rows as a table: one line a row, columns that say what a schema can be checked against.
+
+Derived columns are always there; the texts themselves, under their names as read, only when asked for, since a user's
+own suite may name them. The table is put together from chunks, so that no second copy of the rows is held.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from gatekeeper.core.rows import RowShape, TrainingRow
+
+if TYPE_CHECKING:
+    import pandas as pd  # type: ignore[import-untyped]  # pandas ships no types
+
+ROW = "row"
+"""Column with the position in the file; other columns are described in :func:`_line`."""
+_CHUNK = 4096
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ufffd\ud800-\udfff]")
+"""Control characters other than tab and line ends, the replacement character, halves of surrogate pairs."""
+_MOJIBAKE = re.compile(
+    "\u00e2\u20ac[\u0153\u009d\u2122\u02dc\u201c\u201d\u00a6]|\u00c3[\u00a0-\u00bf]|\u00c2[\u00a0-\u00bf]"
+)
+"""UTF-8 that was once read as Windows-1252."""
+
+
+def frame(rows: Iterable[TrainingRow], *, texts: bool) -> "pd.DataFrame":
+    """Return the table; with ``texts``, also the fields as read."""
+    import pandas as pd
+
+    chunks = [pd.DataFrame([_line(row, texts=texts) for row in chunk]) for chunk in _chunks(iter(rows))]
+    return pd.concat(chunks, ignore_index=True) if chunks else pd.DataFrame()
+
+
+def _chunks(rows: Iterator[TrainingRow]) -> Iterator[list[TrainingRow]]:
+    while chunk := list(islice(rows, _CHUNK)):
+        yield chunk
+
+
+def _line(row: TrainingRow, *, texts: bool) -> dict[str, object]:
+    every = [text for _, text in row.fields]
+    content = hashlib.sha256(
+        "\x1f".join((row.prompt, row.response, row.rejected or "")).encode("utf-8", "surrogatepass")
+    )
+    line: dict[str, object] = {
+        ROW: row.index,
+        "id": row.id,
+        "shape": row.shape.value,
+        "turns": len(row.turns),
+        "content": content.hexdigest(),
+        "prompt_characters": len(row.prompt),
+        "response_characters": len(row.response),
+        "prompt_missing": row.shape is not RowShape.TEXT and not row.prompt.strip(),
+        "response_missing": not row.response.strip(),
+        "answers_alike": row.rejected is not None and row.rejected.strip() == row.response.strip(),
+        "control_characters": sum(len(_CONTROL.findall(text)) for text in every),
+        "mojibake": sum(len(_MOJIBAKE.findall(text)) for text in every if not text.isascii()),
+    }
+    if texts:
+        line |= {"prompt": row.prompt, "response": row.response, "rejected": row.rejected}
+        line |= {name: text for name, text in row.fields if name not in line}
+    return line

@@ -1,0 +1,204 @@
+"""Second and third stage: run the gates, let the policy decide, and keep both.
+
+Order: EVALUATING and the run's leaf; each report with its leaf as soon as it exists; the verdict, its leaf and the new
+state in one transaction. Whatever ends a run before its verdict, an interrupt included, leaves the update ERRORED.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from audits.ledger.events import Event
+from audits.ledger.leaf import label
+from audits.ledger.log import append
+from gatekeeper.core.gate import GateContext, Progress, Resources
+from gatekeeper.core.states import State
+from gatekeeper.core.update import Update
+from gatekeeper.core.verdict import Outcome, Verdict
+from gatekeeper.intake.rows import open_rows
+from gatekeeper.pipeline.collect import GateRun, Watcher, collect
+from gatekeeper.pipeline.outcome import Checked
+from gatekeeper.pipeline.references import Reference
+from gatekeeper.pipeline.workspace import Workspace, environment
+from gatekeeper.store import runs, updates
+from policies.decide import decide
+from policies.policy import Policy, Section, normal_form
+
+ACTOR = "service:gatekeeper"
+
+
+def judge(
+    workspace: Workspace,
+    update: Update,
+    policy: Policy,
+    *,
+    champion: Reference | None,
+    anchor: Reference | None,
+    resources: Resources,
+    watcher: Watcher,
+    progress: Progress,
+) -> Checked:
+    """Evaluate an update and return it with its verdict.
+
+    Args:
+        workspace: where things are kept.
+        update: in state SUBMITTED, ERRORED or STALE.
+        policy: decides; its digest is bound to the verdict.
+        champion: what to compare with; ``None`` applies the policy's ``certify`` section.
+        anchor: reference for cumulative drift.
+        resources: what gates share, such as the evaluation session.
+        watcher: told when gates start and end.
+        progress: told what happens inside a gate.
+    """
+    began = time.monotonic()
+    section: Section = "gates" if champion is not None else "certify"
+    run_id = _begin(workspace, update, policy, champion)
+    evidence_dir = workspace.evidence_dir / run_id
+
+    def context(workdir: Path) -> GateContext:
+        return GateContext(
+            update=update,
+            champion=champion.artifact if champion else None,
+            anchor=anchor.artifact if anchor else None,
+            rows=open_rows(update.data.path) if update.data else None,
+            workdir=workdir,
+            seed=policy.seed,
+            resources=resources,
+            progress=progress,
+        )
+
+    try:
+        collected = collect(
+            policy,
+            section,
+            workspace.catalogue,
+            context,
+            evidence_dir=evidence_dir,
+            watcher=watcher,
+            keep=_keeper(workspace, update, run_id),
+        )
+        verdict = decide(
+            policy, collected.reports, update_digest=update.digest, section=section, not_run=collected.not_run
+        )
+        state = _conclude(workspace, update, run_id, verdict)
+    except BaseException as error:
+        _abandon(workspace, update, run_id, policy, error)
+        raise
+    return Checked(
+        update=update,
+        run_id=run_id,
+        state=state,
+        verdict=verdict,
+        runs=collected.runs,
+        policy=policy,
+        champion_version=champion.version if champion else None,
+        seconds=time.monotonic() - began,
+    )
+
+
+def state_after(verdict: Verdict) -> State:
+    """Return where a verdict leaves an update: an error is never a pass, and a review is decided by people."""
+    if verdict.errored:
+        return State.ERRORED
+    return State.BLOCKED if verdict.outcome is Outcome.BLOCK else State.PENDING_APPROVAL
+
+
+def _begin(workspace: Workspace, update: Update, policy: Policy, champion: Reference | None) -> str:
+    run_id = runs.new_run_id()
+    with workspace.store.transaction() as session:
+        updates.move(session, update.id, State.EVALUATING)
+        updates.compared_with(
+            session,
+            update.id,
+            version=champion.version if champion else None,
+            digest=champion.artifact.manifest.digest if champion else None,
+        )
+        runs.start(
+            session,
+            run_id=run_id,
+            update_id=update.id,
+            policy_name=policy.name,
+            policy_digest=policy.digest,
+            policy=normal_form(policy),
+            seed=policy.seed,
+            environment=environment(),
+        )
+        append(
+            session,
+            type=Event.RUN_STARTED,
+            actor=ACTOR,
+            subject=update.id,
+            data={
+                "run": run_id,
+                "update_digest": update.digest,
+                "policy": label(policy.name),
+                "policy_digest": policy.digest,
+                "seed": policy.seed,
+                "champion_version": champion.version if champion else None,
+                "champion_digest": champion.artifact.manifest.digest if champion else None,
+            },
+        )
+    return run_id
+
+
+def _keeper(workspace: Workspace, update: Update, run_id: str) -> Callable[[GateRun], None]:
+    def keep(run: GateRun) -> None:
+        with workspace.store.transaction() as session:
+            runs.add_report(session, run_id, run.report, seconds=run.seconds)
+            append(
+                session,
+                type=Event.GATE_REPORTED,
+                actor=ACTOR,
+                subject=update.id,
+                data={
+                    "run": run_id,
+                    "gate": run.report.gate,
+                    "version": run.report.version,
+                    "status": run.report.status.value,
+                    "report_digest": run.report.digest,
+                    "findings": len(run.report.findings),
+                    "metrics": {label(metric.name): metric.value for metric in run.report.metrics},
+                },
+            )
+
+    return keep
+
+
+def _conclude(workspace: Workspace, update: Update, run_id: str, verdict: Verdict) -> State:
+    state = state_after(verdict)
+    with workspace.store.transaction() as session:
+        runs.add_verdict(session, run_id, verdict)
+        runs.finish(session, run_id)
+        updates.move(session, update.id, state)
+        append(
+            session,
+            type=Event.VERDICT_DECIDED,
+            actor=ACTOR,
+            subject=update.id,
+            data={
+                "run": run_id,
+                "outcome": verdict.outcome.name,
+                "errored": verdict.errored,
+                "update_digest": verdict.update_digest,
+                "policy_digest": verdict.policy_digest,
+                "evidence_digest": verdict.evidence_digest,
+                "not_run": list(verdict.not_run),
+            },
+        )
+    return state
+
+
+def _abandon(workspace: Workspace, update: Update, run_id: str, policy: Policy, error: BaseException) -> None:
+    with workspace.store.transaction() as session:
+        row = updates.find(session, update.id)
+        if row is None or row.state is not State.EVALUATING:
+            return
+        runs.finish(session, run_id)
+        updates.move(session, update.id, State.ERRORED)
+        append(
+            session,
+            type=Event.RUN_ERRORED,
+            actor=ACTOR,
+            subject=update.id,
+            data={"run": run_id, "policy_digest": policy.digest, "error": type(error).__name__},
+        )

@@ -1,0 +1,29 @@
+"""Taking a proposal back: only its proposer may, and only before its promotion begins."""
+
+from audits.ledger.events import Event
+from audits.ledger.log import append
+from gatekeeper.core.errors import StateError
+from gatekeeper.core.states import State
+from gatekeeper.pipeline.workspace import Workspace
+from gatekeeper.store import updates
+
+
+def withdraw(workspace: Workspace, update_id: str, *, person: str) -> None:
+    """Move the update to WITHDRAWN.
+
+    Raises:
+        StateError: this person did not propose it, or it is too late.
+    """
+    with workspace.store.transaction() as session:
+        row = updates.require(session, update_id)
+        actor = workspace.pseudonym(person)
+        if actor != row.submitter:
+            raise StateError(f"{person} did not propose {update_id}.", hint="Reject it instead: gatekeeper reject.")
+        left = updates.move(session, update_id, State.WITHDRAWN)
+        append(
+            session,
+            type=Event.UPDATE_WITHDRAWN,
+            actor=actor,
+            subject=update_id,
+            data={"update_digest": row.manifest_digest, "state": left.value},
+        )

@@ -1,0 +1,72 @@
+"""Everything the stages share: opened once at the edge, passed down, closed by whoever opened it."""
+
+import importlib.metadata
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from audits.ledger.pseudonyms import pseudonym
+from gatekeeper.core.digests import Plain
+from gatekeeper.core.gate import Gate
+from gatekeeper.registry.port import Registry
+from gatekeeper.store import models
+from gatekeeper.store.database import Store
+
+CHAMPION = "champion"
+ANCHOR = "anchor"
+_RECORDED = ("torch", "transformers", "peft", "mlflow", "great-expectations", "presidio-analyzer", "credsweeper")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """A person who may act, as the principals file names them."""
+
+    name: str
+    roles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """Where an installation keeps things, and who its people are."""
+
+    store: Store
+    registry: Registry
+    catalogue: Mapping[str, Gate[Any]]
+    principals: Mapping[str, Principal]
+    """People by name; only they can approve."""
+    pseudonym_key: bytes
+    """Key of the HMAC that stands for people in the ledger."""
+    evidence_dir: Path
+    """Reports' attachments, one folder per run."""
+    versions_dir: Path
+    """Registered versions fetched for comparison, one folder per model and version."""
+    cache_dir: Path
+    """Item scores by content digest."""
+    dtype: str
+    """Arithmetic of behaviour gates."""
+
+    def pseudonym(self, person: str) -> str:
+        """Return the stable pseudonym of a person's name."""
+        return pseudonym(self.pseudonym_key, person)
+
+    def remember(self, session: Session, person: str) -> str:
+        """Return the pseudonym, after writing down whose it is in the erasable table."""
+        alias = self.pseudonym(person)
+        models.remember_person(session, alias, person)
+        return alias
+
+
+def environment() -> Plain:
+    """Return what a later reader needs to repeat a run: interpreter, machine and library versions."""
+    return {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "cores": os.cpu_count() or 0,
+        "libraries": {name: importlib.metadata.version(name) for name in _RECORDED},
+    }

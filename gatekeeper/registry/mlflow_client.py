@@ -1,0 +1,99 @@
+"""The one place that imports MLflow: quiet, without telemetry, and with an end to its patience.
+
+MLflow is steered by environment variables that it reads again at every call and offers no other way to set, so they
+are set here, once, before its first import; a value that the user has set stays.
+"""
+
+import logging
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from gatekeeper.core.errors import RegistryError
+from gatekeeper.registry.address import sqlite_file
+
+_KNOBS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+        "MLFLOW_LOGGING_LEVEL": "ERROR",
+        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+        # Without these, a server that is down is asked for minutes: 7 retries, each waiting twice as long.
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+        "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+        "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0",
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
+    }
+)
+
+_LONGEST: Final = 300
+
+
+def connect(tracking_uri: str, registry_uri: str) -> Any:
+    """Return an ``MlflowClient``; the first call loads MLflow, and may create a database's tables.
+
+    Raises:
+        RegistryError: MLflow refuses an address, or its database is of another version.
+    """
+    for name, value in _KNOBS.items():
+        os.environ.setdefault(name, value)
+    from mlflow.tracking.client import MlflowClient
+
+    # In case something else imported MLflow first, with its own idea of what is worth saying.
+    for logger in ("mlflow", "alembic"):
+        logging.getLogger(logger).setLevel(logging.ERROR)
+    with translated("open the model registry"), ExitStack() as locks:
+        # Sorted, so that two processes take them in the same order; once each, since a lock is not its holder's twice.
+        files = (sqlite_file(tracking_uri), sqlite_file(registry_uri))
+        for file in sorted({file.resolve() for file in files if file is not None}):
+            locks.enter_context(_alone(file))
+        return MlflowClient(tracking_uri=tracking_uri, registry_uri=registry_uri)
+
+
+@contextmanager
+def _alone(file: Path) -> Iterator[None]:
+    """Keep other processes of this machine out while MLflow may be making a SQLite file's tables.
+
+    MLflow looks whether they are there and makes them without a lock, so two first comers break each other.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    with Path(f"{file}.lock").open("w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Turn whatever MLflow raises while ``doing`` something into one sentence of the error tree."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        # requests' own errors are OSErrors.
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(". ")
+        if len(reason) > _LONGEST:
+            reason = reason[:_LONGEST] + "…"
+        raise RegistryError(
+            f"The model registry could not {doing}: {reason}.", hint="Nothing was promoted; repeat the command."
+        ) from error
+
+
+def is_missing(error: BaseException | None) -> bool:
+    """Return whether MLflow said that what was asked for does not exist."""
+    return getattr(error, "error_code", None) == "RESOURCE_DOES_NOT_EXIST"
+
+
+def is_taken(error: BaseException | None) -> bool:
+    """Return whether MLflow said that what was to be created exists already."""
+    return getattr(error, "error_code", None) == "RESOURCE_ALREADY_EXISTS"

@@ -1,0 +1,119 @@
+"""Attempts to move an alias: intended first, then observed or given up.
+
+The database itself holds that at most one attempt is open for each (registry, model, alias): a second one is refused
+whatever process it comes from.
+"""
+
+import secrets
+from datetime import UTC, datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from gatekeeper.core.errors import PromotionConflict, StateError
+from gatekeeper.store.tables import PromotionRow, PromotionState
+
+
+def intend(
+    session: Session,
+    *,
+    update_id: str,
+    registry_id: str,
+    model: str,
+    version: str,
+    alias: str,
+    expected_previous: str | None,
+    now: datetime | None = None,
+) -> PromotionRow:
+    """Write down that an alias is about to be moved.
+
+    Raises:
+        PromotionConflict: another move of this alias is under way.
+    """
+    row = PromotionRow(
+        id=f"prm-{secrets.token_hex(8)}",
+        update_id=update_id,
+        registry_id=registry_id,
+        model=model,
+        version=version,
+        alias=alias,
+        expected_previous=expected_previous,
+        state=PromotionState.PROMOTING,
+        started=now or datetime.now(UTC),
+        finished=None,
+    )
+    if (other := under_way(session, registry_id=registry_id, model=model, alias=alias)) is not None:
+        raise _conflict(other)
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError as error:
+        other = under_way(session, registry_id=registry_id, model=model, alias=alias)
+        if other is None:
+            raise
+        raise _conflict(other) from error
+    return row
+
+
+def finish(session: Session, promotion_id: str, state: PromotionState, *, now: datetime | None = None) -> None:
+    """Write down how the attempt ended.
+
+    Raises:
+        StateError: it has already ended, or there is none of that id.
+        RuntimeError: PROMOTING is no end.
+    """
+    if state is PromotionState.PROMOTING:
+        raise RuntimeError("a promotion cannot end as PROMOTING")
+    ended = session.execute(
+        update(PromotionRow)
+        .where(PromotionRow.id == promotion_id, PromotionRow.state == PromotionState.PROMOTING)
+        .values(state=state, finished=now or datetime.now(UTC))
+        .returning(PromotionRow.id),
+        execution_options={"synchronize_session": "fetch"},
+    )
+    if ended.first() is None:
+        raise StateError(
+            f"Promotion {promotion_id} is not under way.", hint="Look at the update again with `gatekeeper status`."
+        )
+
+
+def under_way(session: Session, *, registry_id: str, model: str, alias: str) -> PromotionRow | None:
+    """Return the open attempt to move this alias, or ``None``."""
+    query = select(PromotionRow).where(
+        PromotionRow.registry_id == registry_id,
+        PromotionRow.model == model,
+        PromotionRow.alias == alias,
+        PromotionRow.state == PromotionState.PROMOTING,
+    )
+    return session.scalars(query).one_or_none()
+
+
+def all_under_way(session: Session) -> list[PromotionRow]:
+    """Return every open attempt, oldest first: what a start has to finish or give up."""
+    query = select(PromotionRow).where(PromotionRow.state == PromotionState.PROMOTING)
+    return list(session.scalars(query.order_by(PromotionRow.started, PromotionRow.id)))
+
+
+def of_update(session: Session, update_id: str) -> list[PromotionRow]:
+    """Return every attempt to promote one update, oldest first."""
+    query = select(PromotionRow).where(PromotionRow.update_id == update_id)
+    return list(session.scalars(query.order_by(PromotionRow.started, PromotionRow.id)))
+
+
+def last_observed(session: Session, *, registry_id: str, model: str, alias: str) -> PromotionRow | None:
+    """Return the last move of this alias that was read back, or ``None`` when there was none."""
+    query = select(PromotionRow).where(
+        PromotionRow.registry_id == registry_id,
+        PromotionRow.model == model,
+        PromotionRow.alias == alias,
+        PromotionRow.state == PromotionState.OBSERVED,
+    )
+    return session.scalars(query.order_by(PromotionRow.finished.desc(), PromotionRow.id).limit(1)).first()
+
+
+def _conflict(other: PromotionRow) -> PromotionConflict:
+    return PromotionConflict(
+        f"Another promotion of {other.model}@{other.alias} is under way ({other.id}, to version {other.version}).",
+        hint="Wait for it to end, or finish it with `gatekeeper promote`.",
+    )

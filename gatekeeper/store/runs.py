@@ -1,0 +1,160 @@
+"""Runs, the reports their gates made, and the verdict.
+
+What is read back is checked against the digest written beside it: evidence that was changed in the database is an
+error, never evidence.
+"""
+
+import secrets
+from datetime import UTC, datetime
+
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from gatekeeper.core.digests import Digest, Plain, plain
+from gatekeeper.core.errors import StoreError, UsageError, VerificationError
+from gatekeeper.core.findings import GateReport, report_from_plain
+from gatekeeper.core.verdict import Verdict
+from gatekeeper.store.tables import ReportRow, RunRow, VerdictRow
+
+_VERDICT: TypeAdapter[Verdict] = TypeAdapter(Verdict)
+
+
+def new_run_id() -> str:
+    """Return an id nobody has used."""
+    return f"run-{secrets.token_hex(8)}"
+
+
+def start(
+    session: Session,
+    *,
+    update_id: str,
+    policy_name: str,
+    policy_digest: Digest,
+    policy: Plain,
+    seed: int,
+    environment: Plain,
+    run_id: str | None = None,
+    now: datetime | None = None,
+) -> RunRow:
+    """Write down that an evaluation has begun."""
+    row = RunRow(
+        id=run_id or new_run_id(),
+        update_id=update_id,
+        policy_name=policy_name,
+        policy_digest=policy_digest,
+        policy=policy,
+        seed=seed,
+        environment=environment,
+        started=now or datetime.now(UTC),
+        finished=None,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def require(session: Session, run_id: str) -> RunRow:
+    """Return the run of that id.
+
+    Raises:
+        UsageError: there is none.
+    """
+    row = session.get(RunRow, run_id)
+    if row is None:
+        raise UsageError(f"There is no run {run_id}.", hint="`gatekeeper status` lists the runs of an update.")
+    return row
+
+
+def latest(session: Session, update_id: str) -> RunRow | None:
+    """Return the update's newest run, or ``None`` when it was never evaluated."""
+    query = select(RunRow).where(RunRow.update_id == update_id).order_by(RunRow.started.desc(), RunRow.id)
+    return session.scalars(query.limit(1)).first()
+
+
+def finish(session: Session, run_id: str, *, now: datetime | None = None) -> None:
+    """Write down that the evaluation has ended, however it ended."""
+    require(session, run_id).finished = now or datetime.now(UTC)
+    session.flush()
+
+
+def add_report(session: Session, run_id: str, report: GateReport, *, seconds: float) -> None:
+    """Write down one gate's report; a run holds one report per gate."""
+    session.add(
+        ReportRow(
+            run_id=run_id,
+            gate=report.gate,
+            status=report.status.value,
+            report=report.to_plain(),
+            digest=report.digest,
+            seconds=seconds,
+        )
+    )
+    session.flush()
+
+
+def reports(session: Session, run_id: str) -> tuple[GateReport, ...]:
+    """Return the run's reports by gate id; empty when no gate has reported.
+
+    Raises:
+        VerificationError: a report is not the one that was written down.
+        InputError: a report does not have the shape of one.
+    """
+    rows = session.scalars(select(ReportRow).where(ReportRow.run_id == run_id).order_by(ReportRow.gate))
+    return tuple(_checked_report(row) for row in rows)
+
+
+def seconds(session: Session, run_id: str) -> dict[str, float]:
+    """Return how long each gate of the run took, in seconds."""
+    found = session.execute(select(ReportRow.gate, ReportRow.seconds).where(ReportRow.run_id == run_id))
+    return {row.gate: row.seconds for row in found}
+
+
+def add_verdict(session: Session, run_id: str, verdict: Verdict) -> None:
+    """Write down what was decided; a run holds one verdict."""
+    session.add(
+        VerdictRow(
+            run_id=run_id,
+            outcome=verdict.outcome.name,
+            errored=verdict.errored,
+            verdict=plain(verdict),
+            evidence_digest=verdict.evidence_digest,
+        )
+    )
+    session.flush()
+
+
+def verdict(session: Session, run_id: str) -> Verdict | None:
+    """Return what was decided, or ``None`` when nothing was yet.
+
+    Raises:
+        StoreError: it does not have the shape of a verdict.
+        VerificationError: its columns and its content disagree.
+    """
+    row = session.get(VerdictRow, run_id)
+    if row is None:
+        return None
+    try:
+        read = _VERDICT.validate_python(row.verdict)
+    except ValidationError as error:
+        raise StoreError(
+            f"The stored verdict of run {run_id} does not have the shape of a verdict.",
+            hint="Run the update again: a verdict is made anew from the gates' reports.",
+        ) from error
+    if (read.outcome.name, read.errored, read.evidence_digest) != (row.outcome, row.errored, row.evidence_digest):
+        raise _changed(f"verdict of run {run_id}")
+    return read
+
+
+def _checked_report(row: ReportRow) -> GateReport:
+    report = report_from_plain(row.report)
+    if (report.digest, report.gate, report.status.value) != (row.digest, row.gate, row.status):
+        raise _changed(f"report of {row.gate} in run {row.run_id}")
+    return report
+
+
+def _changed(what: str) -> VerificationError:
+    return VerificationError(
+        f"The stored {what} is not the one that was written down.",
+        hint="Someone changed the application database: run `gatekeeper ledger verify`.",
+    )

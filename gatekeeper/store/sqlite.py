@@ -1,0 +1,91 @@
+"""Everything that only SQLite needs: the one module with SQL of its own.
+
+Python's driver would start transactions late and of the wrong kind, so it is told not to start any, and each
+transaction begins with a statement of ours: ``BEGIN IMMEDIATE`` for writers, so that two of them never read the same
+state and then both write; ``BEGIN`` for readers, who see one snapshot and block nobody.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import URL, Connection, Engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from gatekeeper.core.errors import StoreError, UsageError
+
+BEGIN_OPTION: Final = "gatekeeper_begin"
+"""Execution option of an engine that says how its transactions begin."""
+
+BUSY_MILLISECONDS: Final = 30_000
+"""How long a writer waits for another writer before it gives up."""
+
+_PRAGMAS: Final = (
+    # Readers go on while one writer writes.
+    "PRAGMA journal_mode=WAL",
+    # An acknowledged commit survives a power cut: WAL alone promises that only with FULL.
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    f"PRAGMA busy_timeout={BUSY_MILLISECONDS}",
+)
+
+
+def database_file(url: URL) -> Path:
+    """Return the file a SQLite URL names.
+
+    Raises:
+        UsageError: it names none: an in-memory database forgets its ledger.
+    """
+    if not url.database or url.database == ":memory:" or "mode=memory" in url.render_as_string():
+        raise UsageError(
+            "The application database must be a file: one in memory forgets its ledger.",
+            hint="Use a URL such as sqlite:////var/lib/gatekeeper/gatekeeper.db.",
+        )
+    return Path(url.database)
+
+
+def require_file(url: URL) -> None:
+    """Return when the database file exists.
+
+    Raises:
+        StoreError: it does not; connecting would silently create an empty one.
+    """
+    file = database_file(url)
+    if not file.is_file():
+        raise StoreError(
+            f"There is no application database at {file}.", hint="Create it with `gatekeeper init`, or name another."
+        )
+
+
+def create_file(url: URL) -> None:
+    """Make sure that the database file and its folder exist; a new file is readable by its owner alone.
+
+    Raises:
+        StoreError: the folder or the file cannot be written.
+    """
+    file = database_file(url)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"The application database {file} cannot be created: {error.strerror}.",
+            hint="Choose a folder that you may write to.",
+        ) from error
+
+
+def prepare(engine: Engine) -> None:
+    """Make every connection of ``engine`` durable, checked, and begin its transactions as said above."""
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        del record
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in _PRAGMAS:
+            cursor.execute(pragma)
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get(BEGIN_OPTION, "BEGIN"))

@@ -1,0 +1,189 @@
+"""Updates: written down, found again, and moved from state to state.
+
+A move is checked against the table of allowed moves and made with a condition on the state it started from, so that
+of two processes that move the same update only one succeeds.
+"""
+
+import dataclasses
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from gatekeeper.core.digests import Digest, plain
+from gatekeeper.core.errors import StateError, StoreError, UsageError, VerificationError
+from gatekeeper.core.states import State, require_move
+from gatekeeper.core.update import Artifact, Manifest, Provenance, TrainingData, Update
+from gatekeeper.store.models import ensure_model
+from gatekeeper.store.tables import UpdateRow
+
+_MANIFEST: TypeAdapter[Manifest] = TypeAdapter(Manifest)
+_PROVENANCE: TypeAdapter[Provenance] = TypeAdapter(Provenance)
+
+
+def new_update_id() -> str:
+    """Return an id nobody has used."""
+    return f"upd-{secrets.token_hex(8)}"
+
+
+def add(session: Session, proposed: Update, *, submitter: str, now: datetime | None = None) -> UpdateRow:
+    """Write down a proposed update as SUBMITTED.
+
+    Args:
+        session: the caller's transaction.
+        proposed: the update, with an id nobody has used.
+        submitter: pseudonym of who proposed it.
+        now: the present moment, for tests.
+    """
+    ensure_model(session, proposed.model)
+    moment = now or datetime.now(UTC)
+    candidate, data = proposed.candidate, proposed.data
+    row = UpdateRow(
+        id=proposed.id,
+        name=proposed.name,
+        model=proposed.model,
+        kind=candidate.kind,
+        manifest_digest=candidate.manifest.digest,
+        manifest=plain(candidate.manifest),
+        artifact_path=str(candidate.path),
+        base_path=None if candidate.base is None else str(candidate.base),
+        data_path=None if data is None else str(data.path),
+        data_digest=None if data is None else data.sha256,
+        data_size=None if data is None else data.size,
+        provenance=plain(proposed.provenance),
+        submitter=submitter,
+        champion_version=None,
+        champion_digest=None,
+        registered_version=None,
+        state=State.SUBMITTED,
+        revision=1,
+        created=moment,
+        updated=moment,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def find(session: Session, update_id: str) -> UpdateRow | None:
+    """Return the update of that id, or ``None``."""
+    return session.get(UpdateRow, update_id)
+
+
+def require(session: Session, update_id: str) -> UpdateRow:
+    """Return the update of that id.
+
+    Raises:
+        UsageError: there is none.
+    """
+    row = find(session, update_id)
+    if row is None:
+        raise UsageError(f"There is no update {update_id}.", hint="`gatekeeper status` lists them.")
+    return row
+
+
+def latest(session: Session, *, model: str | None = None, limit: int = 50) -> list[UpdateRow]:
+    """Return the newest updates first, of one model or of all."""
+    query = select(UpdateRow).order_by(UpdateRow.created.desc(), UpdateRow.id).limit(limit)
+    return list(session.scalars(query if model is None else query.where(UpdateRow.model == model)))
+
+
+def in_state(session: Session, state: State, *, model: str | None = None) -> list[UpdateRow]:
+    """Return the updates in one state, oldest first."""
+    query = select(UpdateRow).where(UpdateRow.state == state).order_by(UpdateRow.updated, UpdateRow.id)
+    return list(session.scalars(query if model is None else query.where(UpdateRow.model == model)))
+
+
+def with_digest(session: Session, model: str, digest: Digest) -> list[UpdateRow]:
+    """Return every proposal of exactly these bytes for this model, oldest first."""
+    query = select(UpdateRow).where(UpdateRow.model == model, UpdateRow.manifest_digest == digest)
+    return list(session.scalars(query.order_by(UpdateRow.created, UpdateRow.id)))
+
+
+def compared_with(session: Session, update_id: str, *, version: str | None, digest: Digest | None) -> None:
+    """Write down which champion an evaluation compares the update with; ``None`` when there is none."""
+    row = require(session, update_id)
+    row.champion_version, row.champion_digest = version, digest
+    session.flush()
+
+
+def registered_as(session: Session, update_id: str, version: str) -> None:
+    """Write down which registered version holds the update's bytes."""
+    require(session, update_id).registered_version = version
+    session.flush()
+
+
+def move(
+    session: Session, update_id: str, to: State, *, revision: int | None = None, now: datetime | None = None
+) -> State:
+    """Move the update to another state and return the one it left.
+
+    Args:
+        session: the caller's transaction.
+        update_id: which update.
+        to: the state it becomes.
+        revision: when given, the move is refused unless the row still has this revision.
+        now: the present moment, for tests.
+
+    Raises:
+        StateError: the move is not allowed, or someone else moved the update meanwhile.
+        UsageError: there is no such update.
+    """
+    seen = session.execute(select(UpdateRow.state, UpdateRow.revision).where(UpdateRow.id == update_id)).one_or_none()
+    if seen is None:
+        raise UsageError(f"There is no update {update_id}.", hint="`gatekeeper status` lists them.")
+    if revision is not None and seen.revision != revision:
+        raise _moved_meanwhile(update_id)
+    require_move(seen.state, to)
+    moved = session.execute(
+        update(UpdateRow)
+        .where(UpdateRow.id == update_id, UpdateRow.state == seen.state, UpdateRow.revision == seen.revision)
+        .values(state=to, revision=seen.revision + 1, updated=now or datetime.now(UTC))
+        .returning(UpdateRow.id),
+        execution_options={"synchronize_session": "fetch"},
+    )
+    if moved.first() is None:
+        raise _moved_meanwhile(update_id)
+    left: State = seen.state
+    return left
+
+
+def as_update(row: UpdateRow) -> Update:
+    """Return the frozen update a row was written from.
+
+    Raises:
+        StoreError: the row does not have the shape of an update.
+        VerificationError: its manifest is not the one its digest names.
+    """
+    try:
+        manifest = _MANIFEST.validate_python(row.manifest)
+        provenance = _PROVENANCE.validate_python(row.provenance)
+    except ValidationError as error:
+        raise StoreError(
+            f"The stored update {row.id} does not have the shape of an update.",
+            hint="Someone changed the application database: restore it from a copy.",
+        ) from error
+    if manifest.digest != row.manifest_digest:
+        raise VerificationError(
+            f"The stored manifest of update {row.id} is not the one that was submitted.",
+            hint="Someone changed the application database: run `gatekeeper ledger verify`.",
+        )
+    data = None
+    if row.data_path is not None and row.data_digest is not None and row.data_size is not None:
+        data = TrainingData(path=Path(row.data_path), sha256=Digest(row.data_digest), size=row.data_size)
+    candidate = Artifact(
+        path=Path(row.artifact_path),
+        base=None if row.base_path is None else Path(row.base_path),
+        kind=row.kind,
+        manifest=dataclasses.replace(manifest, entries=tuple(sorted(manifest.entries))),
+    )
+    return Update(id=row.id, name=row.name, model=row.model, candidate=candidate, data=data, provenance=provenance)
+
+
+def _moved_meanwhile(update_id: str) -> StateError:
+    return StateError(
+        f"Update {update_id} was moved by someone else meanwhile.", hint="Look at it again with `gatekeeper status`."
+    )

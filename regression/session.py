@@ -1,0 +1,320 @@
+"""One evaluation session: models in, per-item results out, nothing computed twice.
+
+The order of an evaluation: tokenise, plan the batches from lengths alone, look every item up by content, run only the
+batches that lack one, store them as they finish, judge. A batch is always run whole, so a result is the same to the
+last bit whether it was interrupted, cached in part, or fresh.
+"""
+
+import hashlib
+import json
+import platform
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self, cast
+
+from regression.cache import Cache, Output, key
+from regression.errors import ModelError
+from regression.models import Encoder, LoadedBase, ModelRef, load_encoder
+from regression.suites import ChoiceItem, GenerateItem, Item, Suite, SuiteKind, TextItem
+
+ENGINE: Final = "1"
+"""Raised whenever the same inputs would give other numbers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemResult:
+    """What one item came to."""
+
+    id: str
+    cluster: str
+    score: float
+    """Choices: 1.0 when the likeliest is the answer. Replies: the judge's score. Texts: mean negative log-likelihood,
+    in nats per token."""
+    values: tuple[tuple[str, float], ...]
+    """Choices: ``choice_0``, ... each log-likelihood in nats. Texts: ``nats``, ``tokens``, ``bytes``."""
+    text: str | None = None
+    """The reply."""
+
+    def value(self, name: str) -> float:
+        """Return one of the values; ``KeyError`` when there is none of that name."""
+        return dict(self.values)[name]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteResult:
+    """One model on one suite."""
+
+    suite: str
+    suite_digest: str
+    kind: SuiteKind
+    model_digest: str
+    items: tuple[ItemResult, ...]
+    """In suite order."""
+    fresh: int
+    """Items computed in this call."""
+    cached: int
+    """Items found in the cache."""
+    tokens_scored: int
+    """Tokens the model was given over all items, cached or not."""
+    tokens_generated: int
+    """Tokens it generated over all items, cached or not."""
+
+
+class Session:
+    """Evaluates models on suites with one base in memory at a time. May be shared by threads; calls take turns."""
+
+    def __init__(
+        self,
+        cache_dir: Path | None,
+        *,
+        dtype: str = "bfloat16",
+        device: str = "auto",
+        batch_tokens: int = 2048,
+        batch_replies: int = 16,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Open the cache; no model is loaded before one is needed.
+
+        Args:
+            cache_dir: folder of the item cache; ``None`` keeps it in memory.
+            dtype: ``bfloat16`` (also as ``auto``) or ``float32``.
+            device: a torch device; ``auto`` takes the first GPU if there is one.
+            batch_tokens: largest padded size of a scoring batch, in tokens.
+            batch_replies: replies generated together.
+            progress: called with (items done, items in the suite) after each batch.
+
+        Raises:
+            RegressionError: the cache cannot be opened.
+        """
+        dtype = {"auto": "bfloat16"}.get(dtype, dtype)
+        if dtype not in ("bfloat16", "float32", "float16"):
+            raise ModelError(f"there is no dtype {dtype!r} here.", hint="Use bfloat16, float32 or auto.")
+        if batch_tokens < 1 or batch_replies < 1:
+            raise RuntimeError("a batch holds at least one token and one reply")
+        self.dtype = dtype
+        self.batch_tokens = batch_tokens
+        self.batch_replies = batch_replies
+        self.progress = progress
+        self._device_wish = device
+        self._cache = Cache(cache_dir)
+        self._base: tuple[str, LoadedBase] | None = None
+        self._encoders: dict[str, Encoder] = {}
+        self._turn = threading.RLock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the model and close the cache."""
+        with self._turn:
+            self._base = None
+            self._encoders.clear()
+            self._cache.close()
+
+    def evaluate(self, ref: ModelRef, suite: Suite) -> SuiteResult:
+        """Return the model's result on every item of the suite.
+
+        Raises:
+            ModelError: the model cannot be loaded or answers with numbers that are not finite; nothing is returned
+                for the other items then.
+        """
+        with self._turn:
+            outputs, fresh = self._outputs(ref, suite)
+            results = tuple(_judge(item, output) for item, output in zip(suite.items, outputs, strict=True))
+            generated = sum(output.written for output in outputs) if suite.kind is SuiteKind.GENERATE else 0
+            return SuiteResult(
+                suite=suite.name,
+                suite_digest=suite.digest,
+                kind=suite.kind,
+                model_digest=ref.digest,
+                items=results,
+                fresh=fresh,
+                cached=len(results) - fresh,
+                tokens_scored=sum(output.read for output in outputs),
+                tokens_generated=generated,
+            )
+
+    def outputs(self, ref: ModelRef, suite: Suite) -> tuple[Output, ...]:
+        """Return what the model answered to every item, before any judge, in suite order."""
+        with self._turn:
+            return self._outputs(ref, suite)[0]
+
+    def in_other_shape(self, *, batch_tokens: int, batch_replies: int) -> "Session":
+        """Return a session without a stored cache that runs the same loaded model in other batches."""
+        other = Session(
+            None,
+            dtype=self.dtype,
+            device=self._device_wish,
+            batch_tokens=batch_tokens,
+            batch_replies=batch_replies,
+            progress=self.progress,
+        )
+        other._base, other._encoders, other._turn = self._base, self._encoders, self._turn
+        return other
+
+    def _outputs(self, ref: ModelRef, suite: Suite) -> tuple[tuple[Output, ...], int]:
+        work = _Work(suite, self._encoder(ref), _architecture(ref.base), self.batch_tokens, self.batch_replies)
+        about = self._circumstances(ref)
+        keys = work.keys(about)
+        known = [self._cache.get(one) for one in keys]
+        missing = {n for n, output in enumerate(known) if output is None}
+        done = len(known) - len(missing)
+        self._tell(done, len(known))
+        for batch in work.batches:
+            if missing.isdisjoint(batch):
+                continue
+            answers = self._run(ref, work, batch)
+            self._cache.put((keys[n], output) for n, output in zip(batch, answers, strict=True))
+            done += len(missing.intersection(batch))
+            for n, output in zip(batch, answers, strict=True):
+                known[n] = output
+            self._tell(done, len(known))
+        return tuple(cast("list[Output]", known)), len(missing)
+
+    def _tell(self, done: int, total: int) -> None:
+        if self.progress is not None:
+            self.progress(done, total)
+
+    def _run(self, ref: ModelRef, work: "_Work", batch: Sequence[int]) -> list[Output]:
+        model = self._model(ref)
+        try:
+            return work.run(model, batch)
+        except (RuntimeError, IndexError, ValueError, TypeError) as error:
+            lines = str(error).splitlines() or [type(error).__name__]
+            raise ModelError(
+                f"the model {ref.adapter or ref.base} fails while it is evaluated: {lines[0][:200]}.",
+                hint="Check that tokenizer and weights belong together and that memory suffices.",
+            ) from error
+
+    def _encoder(self, ref: ModelRef) -> Encoder:
+        if ref.digest not in self._encoders:
+            self._encoders[ref.digest] = load_encoder(ref)
+        return self._encoders[ref.digest]
+
+    def _model(self, ref: ModelRef) -> Any:
+        if self._base is None or self._base[0] != ref.base_digest:
+            self._base = None  # the old weights go before the new ones come
+            self._base = (ref.base_digest, LoadedBase(ref.base, dtype=self.dtype, device=self._device()))
+        base = self._base[1]
+        top = max(map(int, self._encoder(ref).tokenizer.get_vocab().values()), default=0)
+        if top >= base.vocabulary:
+            raise ModelError(
+                f"the tokenizer knows token {top}, the model only {base.vocabulary} tokens.",
+                hint="Use the tokenizer the model was trained with.",
+            )
+        return base.select(ref.adapter, ref.digest)
+
+    def _device(self) -> str:
+        import torch
+
+        if self._device_wish != "auto":
+            return self._device_wish
+        return "cuda" if torch.cuda.is_available() else "cpu"
+
+    def _circumstances(self, ref: ModelRef) -> dict[str, Any]:
+        """Everything but item and batch that an answer depends on, down to the machine's arithmetic."""
+        import torch
+
+        device = self._device()
+        on_cpu = device.startswith("cpu")
+        unit = torch.backends.cpu.get_cpu_capability() if on_cpu else torch.cuda.get_device_name(device)
+        return {
+            "engine": ENGINE,
+            "model": ref.digest,
+            "dtype": self.dtype,
+            "device": f"{device.split(':')[0]} {platform.machine()} {unit}",
+            "threads": torch.get_num_threads() if on_cpu else 0,
+            "torch": version("torch"),
+            "transformers": version("transformers"),
+            "peft": version("peft"),
+        }
+
+
+class _Work:
+    """A suite tokenised for one model, its batches, and how to run one."""
+
+    def __init__(
+        self, suite: Suite, encoder: Encoder, architecture: str, batch_tokens: int, batch_replies: int
+    ) -> None:
+        from regression import scoring
+
+        self._items = suite.items
+        self._encoder = encoder
+        self._kind = suite.kind
+        self._inputs: list[Any]
+        if suite.kind is SuiteKind.GENERATE:
+            self._inputs = [encoder.chat(cast("GenerateItem", item).messages) for item in suite.items]
+            if empty := [item.id for item, ids in zip(suite.items, self._inputs, strict=True) if not ids]:
+                raise ModelError(f"the chat template gives nothing to answer for item {empty[0]!r}.")
+            lengths = [len(ids) for ids in self._inputs]
+            self.batches = scoring.plan(lengths, max(lengths) * batch_replies, most=batch_replies)
+            return
+        if suite.kind is SuiteKind.CHOICE:
+            branching = architecture in scoring.BRANCHING
+            self._inputs = [
+                scoring.choice_rows(cast("ChoiceItem", item), encoder, branching=branching) for item in suite.items
+            ]
+        else:
+            self._inputs = [scoring.text_rows(cast("TextItem", item), encoder) for item in suite.items]
+        # An item's rows run together, each padded to the longest.
+        lengths = [len(rows) * max(len(row.tokens) for row in rows) for rows in self._inputs]
+        self.batches = scoring.plan(lengths, batch_tokens)
+
+    def keys(self, about: dict[str, Any]) -> list[str]:
+        """Cache keys: circumstances, item, and the exact tokens of every row that shares its batch."""
+        keys = [""] * len(self._items)
+        for batch in self.batches:
+            tokens = [
+                self._inputs[n] if self._kind is SuiteKind.GENERATE else [row.tokens for row in self._inputs[n]]
+                for n in batch
+            ]
+            limits = [getattr(self._items[n], "max_new_tokens", 0) for n in batch]
+            shape = hashlib.sha256(json.dumps([tokens, limits]).encode()).hexdigest()
+            for place, n in enumerate(batch):
+                keys[n] = key({**about, "item": self._items[n].digest, "batch": shape, "place": place})
+        return keys
+
+    def run(self, model: Any, batch: Sequence[int]) -> list[Output]:
+        """Run one batch and return its outputs in its order."""
+        from regression import generation, scoring
+
+        pairs: list[Any] = [(self._items[n], self._inputs[n]) for n in batch]
+        if self._kind is SuiteKind.GENERATE:
+            return generation.run_replies(model, self._encoder, pairs)
+        if self._kind is SuiteKind.CHOICE:
+            return scoring.run_choices(model, pairs)
+        return scoring.run_texts(model, pairs)
+
+
+def _architecture(base: Path) -> str:
+    try:
+        return str(json.loads((base / "config.json").read_text(encoding="utf-8")).get("model_type", ""))
+    except (OSError, ValueError, AttributeError) as error:
+        raise ModelError(f"{base} holds no readable config.json.", hint="Give a model folder.") from error
+
+
+def _judge(item: Item, output: Output) -> ItemResult:
+    if isinstance(item, ChoiceItem):
+        values = tuple((f"choice_{k}", number) for k, number in enumerate(output.numbers))
+        # The first of equals: a tie is right only when the answer stands first, whichever model it is.
+        best = max(range(len(output.numbers)), key=lambda k: output.numbers[k])
+        return ItemResult(id=item.id, cluster=item.cluster, score=float(best == item.answer), values=values)
+    if isinstance(item, GenerateItem):
+        reply = output.text or ""
+        return ItemResult(id=item.id, cluster=item.cluster, score=item.judge.score(reply), values=(), text=reply)
+    nats, tokens = -output.numbers[0], output.written
+    return ItemResult(
+        id=item.id,
+        cluster=item.cluster,
+        score=nats / tokens,
+        values=(("nats", nats), ("tokens", float(tokens)), ("bytes", float(len(item.text.encode())))),
+    )

@@ -1,0 +1,59 @@
+"""Fixtures of the whole test tree: no network beyond this machine, no telemetry, one tiny world per session."""
+
+import os
+
+os.environ.update(
+    HF_HUB_OFFLINE="1",
+    HF_HUB_DISABLE_PROGRESS_BARS="1",
+    TRANSFORMERS_VERBOSITY="error",
+    TOKENIZERS_PARALLELISM="false",
+    MLFLOW_DISABLE_TELEMETRY="true",
+    DO_NOT_TRACK="true",
+    GX_ANALYTICS_ENABLED="false",
+)
+
+import fcntl
+import hashlib
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "fakes"))
+
+
+@pytest.fixture(autouse=True)
+def _only_this_machine(socket_enabled):
+    """Let tests reach this machine alone; anything else fails at once."""
+    import pytest_socket
+
+    pytest_socket.socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+    yield
+    pytest_socket.enable_socket()
+
+
+@pytest.fixture(scope="session")
+def shared_folder():
+    """A folder for what is expensive to build, shared by every worker and later runs; named by what builds it."""
+    sources = sorted(Path(__file__).parent.joinpath("fakes").glob("tiny_*.py"))
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
+    folder = Path(tempfile.gettempdir()) / f"gatekeeper-tests-{os.getuid()}-{digest}"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_world(shared_folder):
+    """The tiny model, its adapters, suites and rows: built once, by whichever worker comes first."""
+    from tiny_model import build_tiny_world
+
+    with (shared_folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return build_tiny_world(shared_folder / "world")
+
+
+@pytest.fixture(scope="session")
+def item_cache(tmp_path_factory):
+    """Item scores, shared by the tests of one worker."""
+    return tmp_path_factory.mktemp("cache")

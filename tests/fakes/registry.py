@@ -1,0 +1,135 @@
+"""A registry in memory and one folder, behind the real port: the same answers, and a hook before every step."""
+
+import math
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gatekeeper.core.errors import PromotionConflict, RegistryError
+from gatekeeper.core.update import Update
+from gatekeeper.registry.card import card_text, own_files, read_card
+from gatekeeper.registry.port import (
+    CARD_FILE,
+    KIND_TAG,
+    MANIFEST_TAG,
+    MODEL_FOLDER,
+    UPDATE_TAG,
+    LoggedVersion,
+    VersionDescription,
+)
+
+
+@dataclass
+class FakeRegistry:
+    """Keeps versions under ``root``. ``before(step)`` is called ahead of every step, and may raise or interfere.
+
+    Steps: ``reach``, ``ensure``, ``log``, ``read``, ``set``, ``fetch``, ``describe``.
+    """
+
+    root: Path
+    before: Callable[[str], None] = lambda step: None
+    id: str = "fake:memory"
+    aliases: dict[str, dict[str, str]] = field(default_factory=dict)
+    versions: dict[str, list[VersionDescription]] = field(default_factory=dict)
+    metrics: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def reach(self) -> None:
+        self.before("reach")
+
+    def ensure_model(self, name: str) -> None:
+        self.before("ensure")
+        self.versions.setdefault(name, [])
+        self.aliases.setdefault(name, {})
+
+    def log_candidate(
+        self, update: Update, evidence_dir: Path | None, metrics: Mapping[str, float], tags: Mapping[str, str]
+    ) -> LoggedVersion:
+        self.before("log")
+        known = self._versions(update.model)
+        run_id = f"fake-run-{update.model}-{len(known) + 1}"
+        folder = self.root / run_id / MODEL_FOLDER
+        folder.mkdir(parents=True)
+        for path, file in own_files(update):
+            if path == CARD_FILE:
+                raise RegistryError(f"The candidate brings a file named {CARD_FILE}.")
+            if not file.is_file():
+                raise RegistryError(f"The file {path} of update {update.id} is missing.")
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, folder / path)
+        (folder / CARD_FILE).write_text(card_text(update), encoding="utf-8")
+        if evidence_dir is not None:
+            shutil.copytree(evidence_dir, folder.parent / "evidence")
+        self.metrics[run_id] = {name: value for name, value in metrics.items() if math.isfinite(value)}
+        made = VersionDescription(
+            model=update.model,
+            version=str(len(known) + 1),
+            run_id=run_id,
+            source=str(folder),
+            aliases=(),
+            tags={
+                **tags,
+                UPDATE_TAG: update.id,
+                MANIFEST_TAG: update.digest,
+                KIND_TAG: update.candidate.kind.value,
+            },
+            card=None,
+        )
+        known.append(made)
+        return LoggedVersion(version=made.version, run_id=run_id, source=made.source)
+
+    def log_evidence(
+        self, update: Update, evidence_dir: Path | None, metrics: Mapping[str, float], tags: Mapping[str, str]
+    ) -> str:
+        self.before("log")
+        run_id = f"fake-evidence-{len(self.metrics) + 1}"
+        if evidence_dir is not None and evidence_dir.is_dir():
+            shutil.copytree(evidence_dir, self.root / run_id / "evidence")
+        self.metrics[run_id] = {name: value for name, value in metrics.items() if math.isfinite(value)}
+        return run_id
+
+    def alias_version(self, model: str, alias: str) -> str | None:
+        self.before("read")
+        return self.aliases.get(model, {}).get(alias)
+
+    def move_alias(self, model: str, alias: str, version: str, expected_previous: str | None) -> None:
+        if (now := self.alias_version(model, alias)) != expected_previous:
+            raise PromotionConflict(f"{model}@{alias} points to {now}, not to {expected_previous}.")
+        self.before("set")
+        self._version(model, version)
+        self.aliases[model][alias] = version
+        if (now := self.alias_version(model, alias)) != version:
+            raise PromotionConflict(f"{model}@{alias} was set to {version} and points to {now}.")
+
+    def fetch(self, model: str, version: str, into: Path) -> Path:
+        self.before("fetch")
+        source, target = Path(self._version(model, version).source), into / MODEL_FOLDER
+        if target.exists():
+            raise RegistryError(f"There are files at {target} already.")
+        shutil.copytree(source, target)
+        shutil.move(target / CARD_FILE, into / CARD_FILE)
+        return target
+
+    def describe(self, model: str, version: str) -> VersionDescription:
+        self.before("describe")
+        found = self._version(model, version)
+        return VersionDescription(
+            model=model,
+            version=found.version,
+            run_id=found.run_id,
+            source=found.source,
+            aliases=tuple(sorted(alias for alias, at in self.aliases[model].items() if at == version)),
+            tags=found.tags,
+            card=read_card((Path(found.source) / CARD_FILE).read_text(encoding="utf-8")),
+        )
+
+    def _versions(self, model: str) -> list[VersionDescription]:
+        if model not in self.versions:
+            raise RegistryError(f"There is no model {model}.")
+        return self.versions[model]
+
+    def _version(self, model: str, version: str) -> VersionDescription:
+        for found in self._versions(model):
+            if found.version == version:
+                return found
+        raise RegistryError(f"There is no version {version} of {model}.")

@@ -1,0 +1,80 @@
+"""A workspace with a registry in memory, and the tiny world's policy."""
+
+import pytest
+from registry import FakeRegistry
+from tiny_policy import tiny_policy_text
+
+from gatekeeper.gates.catalogue import discover
+from gatekeeper.pipeline import run
+from gatekeeper.pipeline.approve import approve
+from gatekeeper.pipeline.promote import promote
+from gatekeeper.pipeline.submit import Proposal
+from gatekeeper.pipeline.workspace import Principal, Workspace
+from gatekeeper.store.database import create_store
+from policies.load import policy_from_text
+
+MODEL = "tiny"
+PEOPLE = {
+    "zelda": Principal(name="zelda", roles=("submitter",)),
+    "dana": Principal(name="dana", roles=("approver",)),
+    "kim": Principal(name="kim", roles=("approver",)),
+    "ola": Principal(name="ola", roles=("auditor",)),
+}
+
+
+@pytest.fixture
+def registry(tmp_path):
+    return FakeRegistry(root=tmp_path / "registry")
+
+
+@pytest.fixture
+def workspace(tmp_path, registry, item_cache):
+    store = create_store(f"sqlite:///{tmp_path / 'gatekeeper.db'}")
+    yield Workspace(
+        store=store,
+        registry=registry,
+        catalogue=discover(),
+        principals=PEOPLE,
+        pseudonym_key=b"k" * 32,
+        evidence_dir=tmp_path / "evidence",
+        versions_dir=tmp_path / "versions",
+        cache_dir=item_cache,
+        dtype="float32",
+    )
+    store.close()
+
+
+@pytest.fixture
+def policy(tiny_world):
+    return policy_from_text(tiny_policy_text(tiny_world.suites), discover())
+
+
+@pytest.fixture
+def propose(workspace, tiny_world, policy):
+    """Evaluate one of the tiny world's updates, or any folder."""
+
+    def evaluate(name, *, artifact=None, data=None, policy=policy, submitter="zelda"):
+        proposal = Proposal(
+            name=name,
+            model=MODEL,
+            artifact=artifact or getattr(tiny_world, name),
+            data=data or tiny_world.rows[name],
+            submitter=submitter,
+        )
+        with run.evaluation(workspace) as resources:
+            return run.check(workspace, proposal, policy, resources)
+
+    return evaluate
+
+
+@pytest.fixture
+def certified(workspace, tiny_world, policy):
+    """Certify, approve and promote the tiny champion; return its checked value."""
+    proposal = Proposal(
+        name="champion", model=MODEL, artifact=tiny_world.champion, data=None, submitter="zelda", base=tiny_world.base
+    )
+    with run.evaluation(workspace) as resources:
+        checked = run.certify(workspace, proposal, policy, resources)
+    approve(workspace, checked.update_id, person="dana", policy=policy)
+    promote(workspace, checked.update_id, policy=policy)
+    return checked

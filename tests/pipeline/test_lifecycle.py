@@ -1,0 +1,334 @@
+"""The whole life of updates on a real, tiny model: certified, admitted, blocked, approved, promoted, verified."""
+
+import json
+import shutil
+
+import pytest
+
+from audits.ledger.check import verify_entries
+from gatekeeper.core.errors import GatekeeperError, StateError, UsageError, VerificationError
+from gatekeeper.core.states import State
+from gatekeeper.core.verdict import Outcome
+from gatekeeper.pipeline.approve import approve, reject
+from gatekeeper.pipeline.promote import promote
+from gatekeeper.pipeline.verify import verify_alias
+from gatekeeper.pipeline.withdraw import withdraw
+from gatekeeper.store import entries, updates
+
+MODEL = "tiny"
+
+
+def state_of(workspace, update_id):
+    with workspace.store.reading() as session:
+        return updates.require(session, update_id).state
+
+
+def events_of(workspace, update_id):
+    with workspace.store.reading() as session:
+        return [entry.type for entry in entries.of_subject(session, update_id)]
+
+
+def blocking_gates(checked):
+    return {reason.gate for reason in checked.verdict.reasons if reason.outcome is Outcome.BLOCK}
+
+
+def test_a_certified_model_becomes_champion_and_anchor(workspace, registry, certified):
+    assert registry.aliases[MODEL] == {"champion": "1", "anchor": "1"}
+    assert state_of(workspace, certified.update_id) is State.ACTIVE
+
+
+def test_a_benign_update_is_admitted_approved_promoted_and_verified(workspace, registry, certified, propose, policy):
+    checked = propose("benign")
+    approve(workspace, checked.update_id, person="dana", policy=policy, comment="numbers look fine")
+    promoted = promote(workspace, checked.update_id, policy=policy)
+
+    assert checked.verdict.outcome is Outcome.ADMIT
+    assert (promoted.version, promoted.previous) == ("2", "1")
+    assert registry.aliases[MODEL] == {"champion": "2", "anchor": "1"}
+    assert verify_alias(workspace, MODEL, "champion").update_id == checked.update_id
+    assert state_of(workspace, certified.update_id) is State.SUPERSEDED
+
+
+def test_a_forgetful_update_is_blocked_for_what_it_lost(workspace, registry, certified, propose):
+    checked = propose("forgetful")
+
+    assert checked.state is State.BLOCKED
+    assert "behaviour/regression" in blocking_gates(checked)
+    assert registry.aliases[MODEL]["champion"] == "1"
+
+
+def test_a_misaligned_update_is_blocked_for_what_it_no_longer_refuses(workspace, registry, certified, propose):
+    checked = propose("misaligned")
+
+    assert checked.state is State.BLOCKED
+    assert "behaviour/refusal" in blocking_gates(checked)
+    assert "behaviour/regression" not in blocking_gates(checked)
+
+
+def test_a_pickle_beside_the_weights_is_blocked_before_anything_is_loaded(tmp_path, certified, propose, tiny_world):
+    folder = shutil.copytree(tiny_world.benign, tmp_path / "with-pickle")
+    (folder / "optimizer.pt").write_bytes(b"\x80\x04K\x01.")
+
+    checked = propose("benign", artifact=folder)
+
+    assert blocking_gates(checked) == {"artifact/format"}
+    assert "behaviour/regression" in checked.verdict.not_run
+    assert not any(run.report.gate.startswith("behaviour/") for run in checked.runs)
+
+
+def test_a_candidate_with_a_pickle_is_not_loaded_even_when_the_policy_never_stops_early(
+    tmp_path, certified, propose, tiny_world, workspace
+):
+    from tiny_policy import tiny_policy_text
+
+    from policies.load import policy_from_text
+
+    stubborn = policy_from_text(tiny_policy_text(tiny_world.suites, stop_early=False), workspace.catalogue)
+    folder = shutil.copytree(tiny_world.benign, tmp_path / "with-pickle")
+    (folder / "optimizer.pt").write_bytes(b"\x80\x04K\x01.")
+
+    checked = propose("benign", artifact=folder, policy=stubborn)
+
+    assert checked.state is State.BLOCKED
+    assert "data/schema" in checked.reports
+    assert not any(gate.startswith("behaviour/") for gate in checked.reports)
+
+
+def test_truncated_weights_are_a_verdict_and_no_accident(tmp_path, certified, propose, tiny_world):
+    folder = shutil.copytree(tiny_world.benign, tmp_path / "cut")
+    weights = folder / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+
+    checked = propose("benign", artifact=folder)
+
+    assert (checked.state, checked.verdict.errored) == (State.BLOCKED, False)
+
+
+def test_weights_that_are_not_numbers_are_a_verdict(tmp_path, certified, propose, tiny_world):
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    folder = shutil.copytree(tiny_world.benign, tmp_path / "nan")
+    tensors = load_file(folder / "adapter_model.safetensors")
+    name = sorted(tensors)[0]
+    tensors[name] = torch.full_like(tensors[name], float("nan"))
+    save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+
+    checked = propose("benign", artifact=folder)
+
+    assert blocking_gates(checked) == {"weights/integrity"}
+
+
+def test_an_adapter_for_another_base_is_a_verdict(tmp_path, certified, propose, tiny_world):
+    from safetensors.torch import load_file, save_file
+
+    folder = shutil.copytree(tiny_world.benign, tmp_path / "other-base")
+    tensors = load_file(folder / "adapter_model.safetensors")
+    wider = {name: (t.repeat(1, 2) if "lora_A" in name else t).contiguous() for name, t in tensors.items()}
+    save_file(wider, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+
+    checked = propose("benign", artifact=folder)
+
+    assert blocking_gates(checked) == {"weights/integrity"}
+
+
+def test_the_ledger_tells_the_whole_story_and_is_whole(workspace, certified, propose, policy):
+    checked = propose("benign")
+    approve(workspace, checked.update_id, person="dana", policy=policy)
+    promote(workspace, checked.update_id, policy=policy)
+
+    told = events_of(workspace, checked.update_id)
+    assert told[:2] == ["update.submitted", "run.started"]
+    assert told.count("gate.reported") == len(policy.gates)
+    assert told[-5:] == [
+        "verdict.decided",
+        "candidate.logged",
+        "approval.given",
+        "promotion.intended",
+        "promotion.observed",
+    ]
+    with workspace.store.reading() as session:
+        assert verify_entries(session).intact
+
+
+def test_no_name_stands_in_the_ledger(workspace, certified, propose, policy):
+    checked = propose("benign")
+    approve(workspace, checked.update_id, person="dana", policy=policy, comment="dana says yes")
+
+    with workspace.store.reading() as session:
+        leaves = b"".join(entry.leaf for entry in entries.stream(session))
+    assert b"dana" not in leaves
+    assert b"zelda" not in leaves
+
+
+def test_the_proposer_cannot_approve(workspace, certified, propose, policy):
+    checked = propose("benign", submitter="dana")
+
+    with pytest.raises(StateError, match="proposed this update"):
+        approve(workspace, checked.update_id, person="dana", policy=policy)
+
+
+def test_a_stranger_cannot_approve(workspace, certified, propose, policy):
+    checked = propose("benign")
+
+    with pytest.raises(UsageError, match="not among this project's people"):
+        approve(workspace, checked.update_id, person="mallory", policy=policy)
+
+
+def test_a_person_without_the_role_cannot_approve(workspace, certified, propose, policy):
+    checked = propose("benign")
+
+    with pytest.raises(StateError, match="none of the roles"):
+        approve(workspace, checked.update_id, person="ola", policy=policy)
+
+
+def test_two_approvals_take_two_people(workspace, certified, propose, tiny_world):
+    from tiny_policy import tiny_policy_text
+
+    from policies.load import policy_from_text
+
+    strict = policy_from_text(tiny_policy_text(tiny_world.suites, required=2), workspace.catalogue)
+    checked = propose("benign", policy=strict)
+    first = approve(workspace, checked.update_id, person="dana", policy=strict)
+    with pytest.raises(StateError, match="already decided"):
+        approve(workspace, checked.update_id, person="dana", policy=strict)
+    second = approve(workspace, checked.update_id, person="kim", policy=strict)
+
+    assert (first.state, second.state) == (State.PENDING_APPROVAL, State.APPROVED)
+
+
+def test_an_approval_does_not_survive_a_change_of_policy(workspace, certified, propose, policy, tiny_world):
+    from tiny_policy import tiny_policy_text
+
+    from policies.load import policy_from_text
+
+    checked = propose("benign")
+    approve(workspace, checked.update_id, person="dana", policy=policy)
+    other = policy_from_text(tiny_policy_text(tiny_world.suites, stop_early=False), workspace.catalogue)
+
+    with pytest.raises(StateError, match="policy has changed"):
+        promote(workspace, checked.update_id, policy=other)
+
+
+def test_a_blocked_update_cannot_be_approved_or_promoted(workspace, certified, propose, policy):
+    checked = propose("misaligned")
+
+    with pytest.raises(StateError, match="nothing waits"):
+        approve(workspace, checked.update_id, person="dana", policy=policy)
+    with pytest.raises(StateError, match="not approved"):
+        promote(workspace, checked.update_id, policy=policy)
+
+
+def test_an_expired_request_cannot_be_approved(workspace, certified, propose, policy):
+    from datetime import UTC, datetime, timedelta
+
+    checked = propose("benign")
+    late = datetime.now(UTC) + timedelta(hours=73)
+
+    with pytest.raises(StateError, match="expired"):
+        approve(workspace, checked.update_id, person="dana", policy=policy, now=late)
+    assert state_of(workspace, checked.update_id) is State.EXPIRED
+
+
+def test_a_rejected_update_is_finished(workspace, certified, propose, policy):
+    checked = propose("benign")
+
+    reject(workspace, checked.update_id, person="dana", policy=policy, comment="not now")
+
+    assert state_of(workspace, checked.update_id) is State.REJECTED
+
+
+def test_only_the_proposer_can_withdraw(workspace, certified, propose):
+    checked = propose("benign")
+
+    with pytest.raises(StateError, match="did not propose"):
+        withdraw(workspace, checked.update_id, person="dana")
+    withdraw(workspace, checked.update_id, person="zelda")
+
+    assert state_of(workspace, checked.update_id) is State.WITHDRAWN
+
+
+def test_evidence_against_an_older_champion_goes_stale(workspace, registry, certified, propose, policy):
+    first = propose("benign")
+    second = propose("champion", data=None)
+    for checked in (first, second):
+        approve(workspace, checked.update_id, person="dana", policy=policy)
+    promote(workspace, first.update_id, policy=policy)
+
+    with pytest.raises(GatekeeperError, match="compared with 1"):
+        promote(workspace, second.update_id, policy=policy)
+    assert state_of(workspace, second.update_id) is State.STALE
+    assert registry.aliases[MODEL]["champion"] == "2"
+
+
+def test_registered_bytes_that_changed_are_never_promoted(workspace, registry, certified, propose, policy):
+    checked = propose("benign")
+    approve(workspace, checked.update_id, person="dana", policy=policy)
+    stored = next((registry.root / f"fake-run-{MODEL}-2").rglob("adapter_model.safetensors"))
+    stored.write_bytes(stored.read_bytes()[:-1] + b"\x01")
+
+    with pytest.raises(VerificationError, match="no longer holds the bytes"):
+        promote(workspace, checked.update_id, policy=policy)
+    assert registry.aliases[MODEL]["champion"] == "1"
+    assert state_of(workspace, checked.update_id) is State.PROMOTION_FAILED
+
+
+def test_an_alias_moved_by_hand_does_not_verify(workspace, registry, certified, propose):
+    propose("benign")
+    registry.aliases[MODEL]["champion"] = "2"
+
+    with pytest.raises(VerificationError, match="never promoted here"):
+        verify_alias(workspace, MODEL, "champion")
+
+
+def test_an_interrupted_run_leaves_nothing_that_could_pass(workspace, certified, propose, policy, monkeypatch):
+    import dataclasses
+
+    def interrupted(context, params):
+        raise KeyboardInterrupt
+
+    gate = dataclasses.replace(workspace.catalogue["data/schema"], measure=interrupted)
+    object.__setattr__(workspace, "catalogue", {**workspace.catalogue, "data/schema": gate})
+
+    with pytest.raises(KeyboardInterrupt):
+        propose("benign")
+
+    with workspace.store.reading() as session:
+        row = updates.latest(session, model=MODEL, limit=1)[0]
+    assert row.state is State.ERRORED
+    assert events_of(workspace, row.id)[-1] == "run.errored"
+
+
+def test_a_gate_that_fails_is_never_a_pass(workspace, registry, certified, propose):
+    import dataclasses
+
+    def broken(context, params):
+        raise ZeroDivisionError("no rows to divide by")
+
+    gate = dataclasses.replace(workspace.catalogue["data/schema"], measure=broken)
+    object.__setattr__(workspace, "catalogue", {**workspace.catalogue, "data/schema": gate})
+
+    checked = propose("benign")
+
+    assert (checked.verdict.errored, checked.state) == (True, State.ERRORED)
+    assert list(registry.versions[MODEL]) == registry.versions[MODEL][:1]
+
+
+def test_a_second_certification_is_refused(workspace, certified, tiny_world, policy):
+    from gatekeeper.pipeline import run
+    from gatekeeper.pipeline.submit import Proposal
+
+    proposal = Proposal(
+        name="again", model=MODEL, artifact=tiny_world.benign, data=None, submitter="zelda", base=tiny_world.base
+    )
+
+    with run.evaluation(workspace) as resources, pytest.raises(StateError, match="has a champion already"):
+        run.certify(workspace, proposal, policy, resources)
+
+
+def test_the_same_update_gets_the_same_evidence_twice(certified, propose):
+    first = propose("misaligned")
+    second = propose("misaligned")
+
+    assert first.verdict.evidence_digest == second.verdict.evidence_digest
+    assert json.dumps([r.text for r in first.verdict.reasons]) == json.dumps([r.text for r in second.verdict.reasons])

@@ -1,0 +1,62 @@
+"""An empty database and an update to put into it."""
+
+from pathlib import Path
+
+import pytest
+
+from gatekeeper.core.update import Artifact, Manifest, ManifestEntry, Provenance, TrainingData, Update, UpdateKind
+from gatekeeper.store import updates
+from gatekeeper.store.database import Store, create_store
+
+SUBMITTER = "person:" + "a" * 64
+
+
+@pytest.fixture
+def url(tmp_path) -> str:
+    return f"sqlite:///{tmp_path / 'gatekeeper.db'}"
+
+
+@pytest.fixture
+def store(url) -> Store:
+    made = create_store(url)
+    yield made
+    made.close()
+
+
+def an_update(id: str = "upd-00000000000000aa") -> Update:
+    entries = (
+        ManifestEntry(path="adapter_config.json", size=2, sha256="sha256:" + "1" * 64),
+        ManifestEntry(path="base", size=5, sha256="sha256:" + "b" * 64),
+    )
+    return Update(
+        id=id,
+        name="a try",
+        model="helper",
+        candidate=Artifact(
+            path=Path("/candidates/a"),
+            base=Path("/models/base"),
+            kind=UpdateKind.LORA,
+            manifest=Manifest(entries=entries),
+        ),
+        data=TrainingData(path=Path("/data/rows.jsonl"), sha256="sha256:" + "d" * 64, size=2**40),
+        provenance=Provenance(method="lora sft", trainer="us", sources=("docs", "tickets")),
+    )
+
+
+@pytest.fixture
+def proposed(store) -> Update:
+    with store.transaction() as session:
+        updates.add(session, an_update(), submitter=SUBMITTER)
+    return an_update()
+
+
+@pytest.fixture
+def propose(store):
+    """Return a function that proposes another update and returns it."""
+
+    def make(id: str) -> Update:
+        with store.transaction() as session:
+            updates.add(session, an_update(id), submitter=SUBMITTER)
+        return an_update(id)
+
+    return make
