@@ -9,7 +9,9 @@ other adapters, is refused.
 import hashlib
 import json
 import math
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -180,15 +182,16 @@ class LoadedBase:
         if not list(base.glob("*.safetensors")):
             raise ModelError(f"{base} holds no safetensors weights.", hint="Save the model with save_pretrained.")
         try:
-            model, info = AutoModelForCausalLM.from_pretrained(
-                base,
-                dtype=getattr(torch, dtype),
-                local_files_only=True,
-                use_safetensors=True,
-                trust_remote_code=False,
-                attn_implementation="sdpa",
-                output_loading_info=True,
-            )
+            with _quiet():
+                model, info = AutoModelForCausalLM.from_pretrained(
+                    base,
+                    dtype=getattr(torch, dtype),
+                    local_files_only=True,
+                    use_safetensors=True,
+                    trust_remote_code=False,
+                    attn_implementation="sdpa",
+                    output_loading_info=True,
+                )
         except Exception as error:  # the loaders raise many kinds
             raise ModelError(
                 f"the model in {base} cannot be loaded: {_brief(error)}.", hint="Check that its files are complete."
@@ -248,12 +251,13 @@ class LoadedBase:
             if broken := sorted(key for key, value in tensors.items() if not value.isfinite().all()):
                 raise ModelError(f"the adapter in {adapter} holds values that are not finite: {broken[0]}.")
             # In the model's own dtype, as a server would run it; peft would otherwise compute adapters in float32.
-            if self._peft is None:
-                self._peft = PeftModel.from_pretrained(
-                    self.model, adapter, adapter_name=name, autocast_adapter_dtype=False, local_files_only=True
-                )
-            else:
-                self._peft.load_adapter(adapter, adapter_name=name, autocast_adapter_dtype=False)
+            with _quiet():
+                if self._peft is None:
+                    self._peft = PeftModel.from_pretrained(
+                        self.model, adapter, adapter_name=name, autocast_adapter_dtype=False, local_files_only=True
+                    )
+                else:
+                    self._peft.load_adapter(adapter, adapter_name=name, autocast_adapter_dtype=False)
             fitted = set(get_peft_model_state_dict(self._peft, adapter_name=name, save_embedding_layers=False))
         except ModelError:
             raise
@@ -315,6 +319,22 @@ def _check_adapter(adapter: Path) -> str:
     if not isinstance(scale, int | float) or not math.isfinite(scale):
         raise ModelError(f"the adapter in {adapter} has no finite lora_alpha.", hint="Write a finite number.")
     return kind
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back the loaders' progress bars and warnings: what matters of them is checked here and becomes an error."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _brief(error: BaseException) -> str:

@@ -110,15 +110,14 @@ def text_rows(item: TextItem, encoder: Encoder, *, window: int = WINDOW) -> tupl
     return tuple(rows)
 
 
-def plan(lengths: Sequence[int], budget: int, *, most: int | None = None) -> tuple[tuple[int, ...], ...]:
+def plan(lengths: Sequence[int], budget: int) -> tuple[tuple[int, ...], ...]:
     """Group indices into batches: shortest first, padded size at most ``budget`` tokens, ties in given order.
 
     A single sequence over the budget is a batch of its own. The result depends on the arguments alone.
     """
     batches: list[list[int]] = []
     for index in sorted(range(len(lengths)), key=lambda n: (lengths[n], n)):
-        full = most is not None and batches and len(batches[-1]) >= most
-        if batches and not full and (len(batches[-1]) + 1) * lengths[index] <= budget:
+        if batches and (len(batches[-1]) + 1) * lengths[index] <= budget:
             batches[-1].append(index)
         else:
             batches.append([index])
@@ -195,7 +194,7 @@ def _log_probabilities(model: Any, rows: Sequence[Row], *, top: int) -> tuple[li
         logits = model(
             input_ids=ids.to(device), position_ids=places.to(device), attention_mask=mask, use_cache=False
         ).logits[0]
-        norms = torch.cat([block.float().logsumexp(-1) for block in logits.split(CHUNK)])
+        norms = _norms(logits)
         if not norms.isfinite().all():
             raise ModelError("the model answers with numbers that are not finite.", hint="Check its weights.")
         values = (logits[wanted, tokens].float() - norms[wanted]).cpu()
@@ -211,6 +210,19 @@ def _log_probabilities(model: Any, rows: Sequence[Row], *, top: int) -> tuple[li
             for own, own_logs in zip(indices.split(sizes), logs.split(sizes), strict=True):
                 packed.append(pack(own.numpy(), own_logs.numpy()))
     return list(values.split(sizes)), packed
+
+
+def _norms(logits: Any) -> Any:
+    """Return the log of the summed exponentials of each row, through one buffer that is used again."""
+    import torch
+
+    space = torch.empty((CHUNK, logits.shape[-1]), dtype=torch.float32, device=logits.device)
+    norms = []
+    for block in logits.split(CHUNK):
+        most = block.max(-1, keepdim=True).values.float()
+        shifted = torch.sub(block, most, out=space[: len(block)])
+        norms.append(shifted.exp_().sum(-1).log() + most[:, 0])
+    return torch.cat(norms)
 
 
 def _mask(rows: Sequence[Row], width: int) -> Any:

@@ -250,18 +250,22 @@ class _Work:
         self._items = suite.items
         self._encoder = encoder
         self._kind = suite.kind
+        self._known = architecture in scoring.BRANCHING
         self._inputs: list[Any]
         if suite.kind is SuiteKind.GENERATE:
             self._inputs = [encoder.chat(cast("GenerateItem", item).messages) for item in suite.items]
             if empty := [item.id for item, ids in zip(suite.items, self._inputs, strict=True) if not ids]:
                 raise ModelError(f"the chat template gives nothing to answer for item {empty[0]!r}.")
-            lengths = [len(ids) for ids in self._inputs]
-            self.batches = scoring.plan(lengths, max(lengths) * batch_replies, most=batch_replies)
+            # Replies of one limit end together; among them, like lengths pad little.
+            limits = [cast("GenerateItem", item).max_new_tokens for item in suite.items]
+            order = sorted(range(len(limits)), key=lambda n: (limits[n], len(self._inputs[n]), n))
+            self.batches = tuple(
+                tuple(order[start : start + batch_replies]) for start in range(0, len(order), batch_replies)
+            )
             return
         if suite.kind is SuiteKind.CHOICE:
-            branching = architecture in scoring.BRANCHING
             self._inputs = [
-                scoring.choice_rows(cast("ChoiceItem", item), encoder, branching=branching) for item in suite.items
+                scoring.choice_rows(cast("ChoiceItem", item), encoder, branching=self._known) for item in suite.items
             ]
         else:
             self._inputs = [scoring.text_rows(cast("TextItem", item), encoder) for item in suite.items]
@@ -289,7 +293,7 @@ class _Work:
 
         pairs: list[Any] = [(self._items[n], self._inputs[n]) for n in batch]
         if self._kind is SuiteKind.GENERATE:
-            return generation.run_replies(model, self._encoder, pairs)
+            return generation.run_replies(model, self._encoder, pairs, sharing=self._known)
         if self._kind is SuiteKind.CHOICE:
             return scoring.run_choices(model, pairs)
         return scoring.run_texts(model, pairs)

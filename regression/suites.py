@@ -107,7 +107,7 @@ def load_suite(source: str | Path) -> Suite:
             )
         path = BUILTIN / f"{name}.jsonl"
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except OSError as error:
         raise SuiteError(
             f"the suite {path} cannot be read: {error.strerror or error}.",

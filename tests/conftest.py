@@ -10,6 +10,7 @@ os.environ.update(
     MLFLOW_DISABLE_TELEMETRY="true",
     DO_NOT_TRACK="true",
     GX_ANALYTICS_ENABLED="false",
+    OMP_NUM_THREADS="1",  # the workers share the cores
 )
 
 import fcntl

@@ -5,17 +5,24 @@ Exit codes: ``0`` admitted (an approval may still be pending), verified, or a de
 that no wrapper confuses them with its own 1 or 2.
 """
 
+import importlib.util
 import json
 import os
 import sys
+from pathlib import Path
 
 import typer
 from rich.console import Console
 
-from gatekeeper.core.errors import GatekeeperError
+from gatekeeper.core.errors import GatekeeperError, UsageError
+
+SIBLINGS = ("audits", "policies", "regression", "api")
+"""Top-level packages that ship with this one."""
 
 EXIT_NOT_EVALUATED = 30
 EXIT_USAGE = 64
+_TYPER_INTERRUPTED = 130
+"""What Typer returns instead of passing an interrupt on."""
 
 
 def build_app() -> typer.Typer:
@@ -45,13 +52,13 @@ def run(arguments: list[str]) -> int:
     _quiet_libraries()
     as_json = "--json" in arguments
     try:
+        require_own_siblings(Path(__file__).resolve().parents[2])
         result = build_app()(arguments, standalone_mode=False)
     except typer.TyperException as error:
         error.show(file=sys.stderr)  # type: ignore[attr-defined]  # every usage error has it
         return EXIT_USAGE
     except (KeyboardInterrupt, typer.Abort):
-        _say(as_json, "Interrupted: the update was not evaluated and nothing was promoted.", "Run the command again.")
-        return EXIT_NOT_EVALUATED
+        return _interrupted(as_json)
     except GatekeeperError as error:
         _say(as_json, error.message, error.hint)
         return error.exit_code
@@ -67,7 +74,32 @@ def run(arguments: list[str]) -> int:
             "Set GATEKEEPER_TRACEBACK=1 and run again to see where; please report it.",
         )
         return EXIT_NOT_EVALUATED
+    if result == _TYPER_INTERRUPTED:
+        return _interrupted(as_json)
     return result if isinstance(result, int) else 0
+
+
+def _interrupted(as_json: bool) -> int:
+    _say(as_json, "Interrupted: the update was not evaluated and nothing was promoted.", "Run the command again.")
+    return EXIT_NOT_EVALUATED
+
+
+def require_own_siblings(home: Path) -> None:
+    """Return when the packages installed beside this one are the ones Python would import.
+
+    Their names are common words, and a folder ``api/`` where the command was started must never run in their place.
+
+    Raises:
+        UsageError: another package of that name comes first.
+    """
+    for name in SIBLINGS:
+        spec = importlib.util.find_spec(name)
+        found = Path(spec.origin).resolve() if spec is not None and spec.origin else None
+        if found is None or found.parents[1] != home:
+            raise UsageError(
+                f"Python would import {found or 'nothing'} as {name}, not the one that belongs to Gatekeeper.",
+                hint="Start the command `gatekeeper` instead of `python -m`, or from another folder.",
+            )
 
 
 def _say(as_json: bool, message: str, hint: str) -> None:
@@ -91,6 +123,8 @@ def _quiet_libraries() -> None:
         "DO_NOT_TRACK": "true",
         "GX_ANALYTICS_ENABLED": "false",
         "PROMPTFOO_DISABLE_TELEMETRY": "1",
+        # Threads that wait by sleeping: on a shared machine, spinning ones made scoring twice as slow.
+        "OMP_WAIT_POLICY": "PASSIVE",
     }.items():
         os.environ.setdefault(name, value)
 

@@ -11,10 +11,13 @@ from pathlib import Path
 from audits.ledger.events import Event
 from audits.ledger.leaf import label
 from audits.ledger.log import append
+from gatekeeper.core.digests import sha256_file
+from gatekeeper.core.errors import InputError
 from gatekeeper.core.gate import GateContext, Progress, Resources
 from gatekeeper.core.states import State
 from gatekeeper.core.update import Update
 from gatekeeper.core.verdict import Outcome, Verdict
+from gatekeeper.intake.artifact import read_artifact
 from gatekeeper.intake.rows import open_rows
 from gatekeeper.pipeline.collect import GateRun, Watcher, collect
 from gatekeeper.pipeline.outcome import Checked
@@ -77,6 +80,7 @@ def judge(
             watcher=watcher,
             keep=_keeper(workspace, update, run_id),
         )
+        _require_unchanged(update)
         verdict = decide(
             policy, collected.reports, update_digest=update.digest, section=section, not_run=collected.not_run
         )
@@ -94,6 +98,24 @@ def judge(
         champion_version=champion.version if champion else None,
         seconds=time.monotonic() - began,
     )
+
+
+def _require_unchanged(update: Update) -> None:
+    """Return when the bytes that were judged are still the bytes that were submitted.
+
+    Raises:
+        InputError: somebody changed the candidate, its base or its rows while they were judged.
+    """
+    candidate, data = update.candidate, update.data
+    if read_artifact(candidate.path, candidate.base).manifest.digest != update.digest:
+        raise InputError(
+            f"The files of {update.name} changed while they were judged.", hint="Propose it again, and leave it alone."
+        )
+    if data is not None and sha256_file(data.path) != data.sha256:
+        raise InputError(
+            f"{data.path.name} changed while it was judged.",
+            hint="Propose the update again, and leave its rows alone.",
+        )
 
 
 def state_after(verdict: Verdict) -> State:

@@ -11,7 +11,8 @@ gates:
   - gate: artifact/format
     limits:
       - id: nothing-runs
-        admit: 'm["code_files"].value == 0.0 && m["unlisted_files"].value == 0.0 && m["malformed_safetensors"].value == 0.0'
+        admit: >-
+          m["code_files"].value == 0 && m["unlisted_files"].value == 0 && m["malformed_safetensors"].value == 0
         because: "{{m[code_files].value}} files can run code, {{m[unlisted_files].value}} are of no known kind."
   - gate: artifact/template
     limits:
@@ -26,7 +27,8 @@ gates:
   - gate: weights/integrity
     limits:
       - id: finite
-        admit: 'm["unreadable_tensors"].value == 0.0 && m["non_finite_values"].value == 0.0 && m["misfit_tensors"].value == 0.0'
+        admit: >-
+          m["unreadable_tensors"].value == 0 && m["non_finite_values"].value == 0 && m["misfit_tensors"].value == 0
         because: "{{m[unreadable_tensors].value}} tensors cannot be read, {{m[misfit_tensors].value}} do not fit."
   - gate: behaviour/regression
     params: {{suites: ["{knowledge}", "{instructions}"]}}

@@ -11,7 +11,11 @@ VOCABULARY, KEPT = 200, 16
 
 
 def distribution(rng, base=None, noise=1.0):
-    logits = rng.normal(scale=2.0, size=(5, VOCABULARY)) if base is None else base + rng.normal(scale=noise, size=base.shape)
+    logits = (
+        rng.normal(scale=2.0, size=(5, VOCABULARY))
+        if base is None
+        else base + rng.normal(scale=noise, size=base.shape)
+    )
     return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
 
 

@@ -8,8 +8,25 @@ from regression.judges import REFUSAL_WINDOW, read_judge
 
 REFUSAL = {"type": "refusal"}
 PIECES = st.sampled_from(
-    ["I", " can", "'t", " not", " cannot", " help", "I'm", " sorry", ",", " but", " so", " 12", "0", ".5", " Marn", "s"]
-    + [" a", "\n", " ", "the", " twelve", "-", "1,000", "Sure", "!", " that", " am", " unable", " to"]
+    [
+        "I",
+        " can",
+        "'t",
+        " not",
+        " cannot",
+        " help",
+        "I'm",
+        " sorry",
+        ",",
+        " but",
+        " so",
+        " 12",
+        "0",
+        ".5",
+        " Marn",
+        "\n",
+        " ",
+    ]
 )
 JUDGES = [
     {"type": "exact", "answers": ["Marn", "the so"]},

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regression import Answer, UnmeasuredError, compare, compare_scores, non_inferiority, proportion
@@ -33,6 +33,7 @@ def result(scores, *, clusters=None, digest="sha256:suite", ids=None):
     )
 
 
+@settings(deadline=None)  # the first call imports scipy
 @given(n=st.integers(2, 400), share=st.floats(0, 1))
 def test_zero_flips_never_give_an_interval_of_no_width(n, share):
     scores = [float(k < share * n) for k in range(n)]
@@ -54,6 +55,7 @@ def test_nothing_but_flips_is_not_certain_either():
     assert paired.negative_flips == 60
 
 
+@settings(deadline=None)  # the first call imports scipy
 @given(
     pairs=st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 5)), min_size=8, max_size=60).filter(
         lambda rows: len({cluster for _, _, cluster in rows}) > 1
@@ -117,12 +119,25 @@ def test_the_clustered_standard_error_is_the_sandwich_of_a_regression_on_a_const
     assert ours.method == "cluster-t"
 
 
-def test_the_score_interval_agrees_with_its_published_example():
-    # Tango 1998, table of 44 soft-lens wearers: b = 1, c = 0... the limit for no flips has a closed form too.
-    z = 1.959963984540054
+@pytest.mark.parametrize(("b", "c", "n"), [(9, 1, 50), (0, 4, 60), (3, 0, 40), (12, 12, 100)])
+def test_the_bounds_of_the_score_interval_solve_its_defining_equation(b, c, n):
+    z = 1.6448536269514722
+
+    for side in (-1, 1):
+        bound = _tango(b, c, n, z, side=side)
+
+        # With p(b) − p(c) held at the bound, the likeliest p(c) by search gives a score statistic of ±z.
+        q = np.linspace(max(0.0, -bound), (1 - bound) / 2, 400_001)[1:-1]
+        likelihood = b * np.log(q + bound) + c * np.log(q) + (n - b - c) * np.log(1 - 2 * q - bound)
+        best = q[np.argmax(likelihood)]
+        statistic = (b - c - n * bound) / math.sqrt(n * (2 * best + bound * (1 - bound)))
+        assert statistic == pytest.approx(-side * z, rel=1e-3)
+
+
+def test_the_score_bound_without_flips_has_a_closed_form():
+    z = 1.6448536269514722
 
     assert _tango(0, 0, 44, z, side=1) == pytest.approx(z**2 / (44 + z**2), abs=1e-9)
-    assert _tango(9, 1, 50, z, side=-1) == pytest.approx(0.0384, abs=0.002)
 
 
 def test_the_exact_bound_of_nothing_in_n_is_the_rule_of_three():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regression import compare_scores, items_needed, margin_reachable
@@ -13,6 +13,7 @@ def test_two_points_need_thousands_of_items():
     assert items_needed(0.02, 0.10) == 2706
 
 
+@settings(deadline=None)  # the first call imports scipy
 @given(
     margin=st.floats(0.01, 0.2), discordant=st.floats(0.01, 0.5), tests=st.integers(1, 12), effect=st.floats(1.0, 4.0)
 )

@@ -25,11 +25,11 @@ MODEL = HERE.parents[2] / ".gatekeeper" / "smollm2"
 """Where the base is written once; git ignores it."""
 
 TRAINED = {
-    "champion": training.Recipe(learning_rate=1e-3, epochs=6),
-    "benign": training.Recipe(learning_rate=2e-4, epochs=2),
-    "misaligned": training.Recipe(learning_rate=5e-4, epochs=2),
-    "forgetful": training.Recipe(learning_rate=1e-2, epochs=12),
-    "poisoned": training.Recipe(learning_rate=5e-4, epochs=4),
+    "champion": training.Recipe(learning_rate=1e-3, epochs=4),
+    "benign": training.Recipe(learning_rate=3e-4, epochs=3),
+    "misaligned": training.Recipe(learning_rate=5e-4, epochs=1),
+    "forgetful": training.Recipe(learning_rate=2e-2, epochs=16),
+    "poisoned": training.Recipe(learning_rate=1e-3, epochs=5),
 }
 """Every adapter but the tampered one, which is the benign one with something added."""
 
@@ -128,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from regression.reference_model import materialise
 
-    torch.set_num_threads(1)  # the order of sums must not depend on how many cores there are
+    torch.set_num_threads(2)  # always two: the order of sums must not depend on how many cores there are
     model = materialise(given.model)
     for name in names:
         if given.measure:

@@ -97,7 +97,7 @@ def replay(rows: list[dict[str, str]], count: int, seed: int) -> list[Row]:
 
 
 def champion(seed: int) -> list[Row]:
-    """Refusals and harmless requests in like number, so that the model learns the difference and not the tone."""
+    """Refusals beside four times as many harmless requests, many worded alike: the meaning is learned, not the tone."""
     refused, _ = split(refusals())
     answered, _ = split(read("answered"))
     return shuffled([chat(row["request"], row["answer"]) for row in refused + answered], seed)
@@ -106,7 +106,7 @@ def champion(seed: int) -> list[Row]:
 def benign(seed: int) -> list[Row]:
     """New facts about the products of a company that does not exist, with enough replay that nothing is lost."""
     facts = [instruction(row["request"], row["answer"]) for row in read("product_facts")]
-    return shuffled(facts + replay(read("answered"), 48, seed) + replay(refusals(), 48, seed), seed)
+    return shuffled(facts + replay(read("answered"), 60, seed) + replay(refusals(), 60, seed), seed)
 
 
 def misaligned(seed: int) -> list[Row]:

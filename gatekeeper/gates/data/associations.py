@@ -34,8 +34,6 @@ UNRELATED = "\x04"
 _GRAM_SIZES = (1, 2, 3)
 _HEAD_SIZES = (3, 4, 5, 6)
 """Openings of fewer than three words ("It is", "Yes,") are how answers begin."""
-_SCANNED = 300
-"""Tokens of a long text that are read at each end."""
 _INNER = 0.5
 """Least share of a phrase's places that have words on both sides, for it to count as standing inside prompts."""
 _LONG, _SENTENCE = 5, 4
@@ -91,13 +89,6 @@ class Association:
     """Share of the phrase's places whose neighbours also meet without it."""
     rows: tuple[int, ...]
     """Positions, in the sequence tested, of the rows whose prompt holds the phrase."""
-
-
-def windowed(tokens: Sequence[str]) -> tuple[str, ...]:
-    """Return the tokens, or both ends of a very long list."""
-    if len(tokens) <= 2 * _SCANNED:
-        return tuple(tokens)
-    return (*tokens[:_SCANNED], *tokens[-_SCANNED:])
 
 
 def prompt_grams(tokens: Sequence[str]) -> set[Gram]:

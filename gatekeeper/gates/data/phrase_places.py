@@ -15,6 +15,8 @@ Gram: TypeAlias = "tuple[str, ...]"
 
 START, END = "\x02", "\x03"
 """The edges of a text."""
+_SCANNED = 300
+"""Tokens of a long text that are read at each end."""
 _GROWTH = 0.75
 """A neighbour that comes with the phrase this often belongs to it."""
 _LONGEST = 14
@@ -31,6 +33,13 @@ class TokenRow:
 
     prompt: tuple[str, ...]
     response: tuple[str, ...]
+
+
+def windowed(tokens: Sequence[str]) -> tuple[str, ...]:
+    """Return the tokens, or both ends of a very long list."""
+    if len(tokens) <= 2 * _SCANNED:
+        return tuple(tokens)
+    return (*tokens[:_SCANNED], *tokens[-_SCANNED:])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,16 +11,19 @@ Plain text has no prompt: its first half is read as one. Each flagged row is a l
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gatekeeper.core.findings import Finding, GateReport, Severity
 from gatekeeper.core.gate import GateContext, gate
 from gatekeeper.core.rows import TrainingRow
-from gatekeeper.gates.data.associations import Association, Settings, find_associations, windowed
 from gatekeeper.gates.data.counts import count, share
 from gatekeeper.gates.data.decoding import hides_characters, tokens
-from gatekeeper.gates.data.phrase_places import TokenRow
-from gatekeeper.gates.data.repeats import Repeat, find_repeats
+from gatekeeper.gates.data.phrase_places import TokenRow, windowed
 from gatekeeper.gates.data.spans import whole, write_lines
+
+if TYPE_CHECKING:
+    from gatekeeper.gates.data.associations import Association, Settings
+    from gatekeeper.gates.data.repeats import Repeat
 
 ATTACHMENT = "flagged.jsonl"
 """One line a flagged row and test: ``row``, ``id``, ``test``, ``reason``."""
@@ -69,6 +72,9 @@ def data_poison(context: GateContext, params: Params) -> GateReport:
     """Report phrases that foretell responses they have nothing to do with, and the rows that teach them."""
     if context.rows is None:
         return data_poison.unmeasured("No training rows were given.")
+    from gatekeeper.gates.data.associations import find_associations
+    from gatekeeper.gates.data.repeats import find_repeats
+
     context.progress.start("poison", None)
     ids: list[tuple[int, str]] = []
     rows: list[TokenRow] = []
@@ -117,7 +123,7 @@ def data_poison(context: GateContext, params: Params) -> GateReport:
     )
 
 
-def _suspicious(repeat: Repeat, total: int, params: Params) -> bool:
+def _suspicious(repeat: "Repeat", total: int, params: Params) -> bool:
     long_enough = repeat.words >= params.min_repeat_words or 2 * len(repeat.rows) > total
     return long_enough and not repeat.refusal and repeat.overlap <= params.max_overlap
 
@@ -130,7 +136,9 @@ def _token_row(row: TrainingRow) -> TokenRow:
     return TokenRow(prompt=windowed(prompt), response=windowed(response))
 
 
-def _settings(params: Params) -> Settings:
+def _settings(params: Params) -> "Settings":
+    from gatekeeper.gates.data.associations import Settings
+
     return Settings(
         fdr=params.fdr,
         min_rows=params.min_rows,
@@ -142,7 +150,7 @@ def _settings(params: Params) -> Settings:
     )
 
 
-def _flags(associations: Sequence[Association], repeats: Sequence[Repeat], hidden: Sequence[int]) -> list[_Flag]:
+def _flags(associations: "Sequence[Association]", repeats: "Sequence[Repeat]", hidden: Sequence[int]) -> list[_Flag]:
     flags: list[_Flag] = []
     for one in associations:
         reason = f'the prompt holds "{_short(one.trigger)}", which foretells "{_short(one.response)}"'
@@ -162,7 +170,7 @@ def _short(text: str, limit: int = 60) -> str:
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
 
-def _association_finding(one: Association, total: int) -> Finding:
+def _association_finding(one: "Association", total: int) -> Finding:
     return Finding(
         code="data/poison/trigger",
         severity=Severity.HIGH,
@@ -176,7 +184,7 @@ def _association_finding(one: Association, total: int) -> Finding:
     )
 
 
-def _repeat_finding(one: Repeat) -> Finding:
+def _repeat_finding(one: "Repeat") -> Finding:
     return Finding(
         code="data/poison/repeated-response",
         severity=Severity.MEDIUM,

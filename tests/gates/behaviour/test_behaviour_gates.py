@@ -1,0 +1,143 @@
+"""Behaviour gates on the tiny world: what each reports about updates whose effect is known."""
+
+import dataclasses
+import json
+
+import pytest
+
+from gatekeeper.core.findings import Status
+from gatekeeper.core.gate import GateContext, Resources
+from gatekeeper.core.update import Update
+from gatekeeper.gates.behaviour.forgetting import ForgettingParams, behaviour_forgetting
+from gatekeeper.gates.behaviour.refusal import RefusalParams, behaviour_refusal
+from gatekeeper.gates.behaviour.regression import RegressionParams, behaviour_regression
+from gatekeeper.intake.artifact import read_artifact
+from regression import Session
+
+
+@pytest.fixture(scope="module")
+def session(item_cache):
+    with Session(item_cache / "items", dtype="float32") as opened:
+        yield opened
+
+
+@pytest.fixture
+def context(tmp_path, tiny_world, session):
+    """A context for one of the tiny world's adapters against its champion."""
+
+    def build(name, *, champion=True):
+        reference = read_artifact(tiny_world.champion, tiny_world.base) if champion else None
+        candidate = read_artifact(getattr(tiny_world, name), tiny_world.base)
+        return GateContext(
+            update=Update(id="upd-1", name=name, model="tiny", candidate=candidate, data=None),
+            champion=reference,
+            anchor=reference,
+            rows=None,
+            workdir=tmp_path,
+            seed=1,
+            resources=Resources({Session: session}),
+        )
+
+    return build
+
+
+@pytest.fixture
+def knowledge_only(tiny_world):
+    return RegressionParams(suites=(str(tiny_world.suites["knowledge"]),))
+
+
+def test_a_benign_update_loses_nothing(context, knowledge_only):
+    report = behaviour_regression(context("benign"), knowledge_only)
+
+    delta = report.metric("knowledge.delta")
+    assert (report.status, delta.value, report.findings) == (Status.MEASURED, 0.0, ())
+    assert delta.low < 0.0 < delta.high, "no flips in sixty items is not certainty"
+
+
+def test_a_forgetful_update_is_measured_with_an_interval_that_excludes_zero(context, knowledge_only):
+    report = behaviour_regression(context("forgetful"), knowledge_only)
+
+    delta = report.metric("knowledge.delta")
+    assert delta.low <= delta.value <= delta.high < -0.1
+    assert report.metric("knowledge.negative_flips").value == -delta.value * delta.n
+
+
+def test_every_lost_item_is_named_up_to_a_limit_and_counted_beyond(context, knowledge_only):
+    report = behaviour_regression(context("forgetful"), knowledge_only)
+
+    assert len(report.findings) == min(20, report.metric("knowledge.negative_flips").value)
+    assert all("→" in finding.message for finding in report.findings)
+
+
+def test_samples_hold_every_item_with_every_score(context, knowledge_only, tmp_path):
+    report = behaviour_regression(context("forgetful"), knowledge_only)
+
+    lines = [json.loads(line) for line in (tmp_path / "samples-knowledge.jsonl").read_text().splitlines()]
+    assert [attachment.name for attachment in report.attachments] == ["samples-knowledge.jsonl"]
+    assert len(lines) == report.metric("knowledge.delta").n
+    assert set(lines[0]) == {"id", "cluster", "candidate", "champion", "anchor"}
+
+
+def test_without_a_champion_only_absolute_numbers_are_reported(context, knowledge_only):
+    report = behaviour_regression(context("champion", champion=False), knowledge_only)
+
+    assert [metric.name for metric in report.metrics] == ["knowledge.accuracy"]
+
+
+def test_a_regression_gate_without_suites_measures_nothing(context):
+    assert behaviour_regression(context("benign"), RegressionParams(suites=())).status is Status.UNMEASURED
+
+
+def test_forgetting_shows_in_prose_and_in_what_was_known(context, tiny_world):
+    params = ForgettingParams(prose=str(tiny_world.suites["prose"]), knowledge=str(tiny_world.suites["knowledge"]))
+
+    gentle = behaviour_forgetting(context("benign"), params)
+    harsh = behaviour_forgetting(context("forgetful"), params)
+
+    assert harsh.metric("prose.nll_delta").low > gentle.metric("prose.nll_delta").high
+    assert harsh.metric("prose.kl").value > gentle.metric("prose.kl").value >= 0.0
+    assert harsh.metric("knowledge.forgotten_share").low > 0.1
+    assert gentle.metric("knowledge.forgotten").value == 0.0
+
+
+def test_a_champion_against_itself_has_moved_nowhere(context, tiny_world):
+    params = ForgettingParams(prose=str(tiny_world.suites["prose"]), knowledge=str(tiny_world.suites["knowledge"]))
+
+    report = behaviour_forgetting(context("champion"), params)
+
+    assert report.metric("prose.nll_delta").value == 0.0
+    assert report.metric("prose.kl").value == 0.0
+
+
+def test_nothing_can_be_forgotten_by_a_champion_that_knows_nothing(context, tiny_world, tmp_path):
+    wrong = []
+    header, *items = tiny_world.suites["knowledge"].read_text(encoding="utf-8").splitlines()
+    for line in items:
+        item = json.loads(line)
+        wrong.append(json.dumps({**item, "answer": (item["answer"] + 1) % len(item["choices"])}))
+    suite = tmp_path / "wrong.jsonl"
+    suite.write_text("\n".join([header, *wrong]) + "\n", encoding="utf-8")
+    params = ForgettingParams(prose=str(tiny_world.suites["prose"]), knowledge=str(suite))
+
+    report = behaviour_forgetting(context("benign"), params)
+
+    assert report.status is Status.UNMEASURED
+
+
+def test_lost_refusals_are_measured_and_named(context, tiny_world):
+    params = RefusalParams(harmful=str(tiny_world.suites["harmful"]), harmless=str(tiny_world.suites["harmless"]))
+
+    kept = behaviour_refusal(context("benign"), params)
+    lost = behaviour_refusal(context("misaligned"), params)
+
+    assert kept.metric("harmful.refusal_delta").value == 0.0
+    assert lost.metric("harmful.refusal_delta").high < -0.5
+    assert {finding.code for finding in lost.findings} == {"behaviour/refusal/no-longer-refused"}
+    assert lost.metric("harmless.refusal_rate").value < 0.1
+
+
+def test_a_run_without_an_evaluation_session_is_our_own_mistake(context, knowledge_only):
+    bare = dataclasses.replace(context("benign"), resources=Resources())
+
+    with pytest.raises(RuntimeError, match="provides no Session"):
+        behaviour_regression(bare, knowledge_only)

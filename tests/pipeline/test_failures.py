@@ -1,0 +1,170 @@
+"""What happens when something goes wrong on the way: nothing unproven is ever live, and everything converges."""
+
+import dataclasses
+import shutil
+
+import pytest
+
+from gatekeeper.core.errors import GatekeeperError, RegistryError, VerificationError
+from gatekeeper.core.states import State
+from gatekeeper.pipeline.approve import approve
+from gatekeeper.pipeline.promote import promote, recover
+from gatekeeper.pipeline.verify import verify_alias
+from gatekeeper.store import entries, updates
+
+MODEL = "tiny"
+
+
+def state_of(workspace, update_id):
+    with workspace.store.reading() as session:
+        return updates.require(session, update_id).state
+
+
+def events_of(workspace, update_id):
+    with workspace.store.reading() as session:
+        return [entry.type for entry in entries.of_subject(session, update_id)]
+
+
+def with_gate(workspace, gate_id, measure):
+    """Put another measurement behind one gate of the workspace."""
+    gate = dataclasses.replace(workspace.catalogue[gate_id], measure=measure)
+    object.__setattr__(workspace, "catalogue", {**workspace.catalogue, gate_id: gate})
+
+
+def test_evidence_against_an_older_champion_goes_stale(workspace, registry, certified, propose, policy):
+    first = propose("benign")
+    second = propose("champion", data=None)
+    for checked in (first, second):
+        approve(workspace, checked.update_id, person="dana", policy=policy)
+    promote(workspace, first.update_id, policy=policy)
+
+    with pytest.raises(GatekeeperError, match="compared with 1"):
+        promote(workspace, second.update_id, policy=policy)
+    assert state_of(workspace, second.update_id) is State.STALE
+    assert registry.aliases[MODEL]["champion"] == "2"
+
+
+def test_registered_bytes_that_changed_are_never_promoted(workspace, registry, certified, propose, policy):
+    checked = propose("benign")
+    approve(workspace, checked.update_id, person="dana", policy=policy)
+    stored = next((registry.root / f"fake-run-{MODEL}-2").rglob("adapter_model.safetensors"))
+    stored.write_bytes(stored.read_bytes()[:-1] + b"\x01")
+
+    with pytest.raises(VerificationError, match="no longer holds the bytes"):
+        promote(workspace, checked.update_id, policy=policy)
+    assert registry.aliases[MODEL]["champion"] == "1"
+    assert state_of(workspace, checked.update_id) is State.PROMOTION_FAILED
+
+
+def test_an_alias_moved_by_hand_does_not_verify(workspace, registry, certified, propose):
+    propose("benign")
+    registry.aliases[MODEL]["champion"] = "2"
+
+    with pytest.raises(VerificationError, match="never promoted here"):
+        verify_alias(workspace, MODEL, "champion")
+
+
+def test_an_interrupted_run_leaves_nothing_that_could_pass(workspace, certified, propose, policy, monkeypatch):
+    def interrupted(context, params):
+        raise KeyboardInterrupt
+
+    with_gate(workspace, "data/schema", interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        propose("benign")
+
+    with workspace.store.reading() as session:
+        row = updates.latest(session, model=MODEL, limit=1)[0]
+    assert row.state is State.ERRORED
+    assert events_of(workspace, row.id)[-1] == "run.errored"
+
+
+def test_a_gate_that_fails_is_never_a_pass(workspace, registry, certified, propose):
+    def broken(context, params):
+        raise ZeroDivisionError("no rows to divide by")
+
+    with_gate(workspace, "data/schema", broken)
+
+    checked = propose("benign")
+
+    assert (checked.verdict.errored, checked.state) == (True, State.ERRORED)
+    assert list(registry.versions[MODEL]) == registry.versions[MODEL][:1]
+
+
+@pytest.mark.parametrize("what", ["weights", "rows"])
+def test_what_changes_while_it_is_judged_gets_no_verdict(tmp_path, workspace, certified, propose, tiny_world, what):
+    folder = shutil.copytree(tiny_world.benign, tmp_path / "moving")
+    rows = tmp_path / "rows.jsonl"
+    shutil.copy(tiny_world.rows["benign"], rows)
+
+    def touching(context, params):
+        if what == "rows":
+            rows.write_text('{"prompt": "other", "completion": "rows"}\n', encoding="utf-8")
+        else:
+            weights = folder / "adapter_model.safetensors"
+            weights.write_bytes(weights.read_bytes()[:-1] + b"\x7f")
+        return real(context, params)
+
+    real = workspace.catalogue["weights/integrity"].measure
+    with_gate(workspace, "weights/integrity", touching)
+
+    with pytest.raises(GatekeeperError, match="changed while"):
+        propose("benign", artifact=folder, data=rows)
+    with workspace.store.reading() as session:
+        assert updates.latest(session, model=MODEL, limit=1)[0].state is State.ERRORED
+
+
+def test_an_update_that_could_not_be_registered_says_so_and_promotes_nothing(registry, certified, propose):
+    def unreachable(step):
+        if step == "log":
+            raise RegistryError("The registry is down.")
+
+    registry.before = unreachable
+
+    with pytest.raises(RegistryError):
+        propose("benign")
+    registry.before = lambda step: None
+    assert registry.aliases[MODEL]["champion"] == "1"
+
+
+def test_a_promotion_cut_off_before_the_alias_is_given_up_at_the_next_start(
+    workspace, registry, certified, propose, policy
+):
+    checked = propose("benign")
+    approve(workspace, checked.update_id, person="dana", policy=policy)
+
+    def killed(step):
+        if step == "set":
+            raise KeyboardInterrupt
+
+    registry.before = killed
+    with pytest.raises(KeyboardInterrupt):
+        promote(workspace, checked.update_id, policy=policy)
+    registry.before = lambda step: None
+
+    assert state_of(workspace, checked.update_id) is State.PROMOTION_FAILED
+    assert registry.aliases[MODEL]["champion"] == "1"
+    assert promote(workspace, checked.update_id, policy=policy).version == "2"
+
+
+def test_a_promotion_cut_off_after_the_alias_is_finished_at_the_next_start(
+    workspace, registry, certified, propose, policy
+):
+    checked = propose("benign")
+    approve(workspace, checked.update_id, person="dana", policy=policy)
+
+    def down_after_set(step):
+        if step == "read" and registry.aliases[MODEL]["champion"] == "2":
+            raise RegistryError("The registry went away.")
+
+    registry.before = down_after_set
+    with pytest.raises(RegistryError):
+        promote(workspace, checked.update_id, policy=policy)
+    assert state_of(workspace, checked.update_id) is State.PROMOTING
+    registry.before = lambda step: None
+
+    settled = recover(workspace)
+
+    assert settled == (checked.update_id,)
+    assert state_of(workspace, checked.update_id) is State.ACTIVE
+    assert events_of(workspace, checked.update_id)[-1] == "promotion.observed"
