@@ -100,9 +100,6 @@ def _unnamed(policy: Policy, catalogue: Mapping[str, object]) -> Iterable[Warnin
 
 
 def _of_approvals(policy: Policy) -> Iterable[Warning]:
-    if policy.approvals.required == 0:
-        text = "An update that passes is promoted without anyone's agreement."
-        yield Warning(code="no-approvals", where="approvals.required", text=text)
-    elif "submitter" not in policy.approvals.distinct_from:
+    if "submitter" not in policy.approvals.distinct_from:
         text = "People may approve what they submitted themselves."
         yield Warning(code="own-approval", where="approvals.distinct_from", text=text)

@@ -78,7 +78,7 @@ class GateIn(_Strict):
 class ApprovalsIn(_Strict):
     """Whose agreement an admitted update needs."""
 
-    required: int = Field(default=1, ge=0, le=20)
+    required: int = Field(default=1, ge=1, le=20)
     roles: list[Word] = Field(default_factory=lambda: ["approver"], min_length=1)
     distinct_from: list[Part] = Field(default_factory=lambda: list[Part](["submitter"]))
     expires_hours: float = Field(default=72, gt=0, le=24 * 90)

@@ -17,7 +17,6 @@ from gatekeeper.pipeline.withdraw import withdraw as take_back
 UpdateId = Annotated[str, typer.Argument(help="Update id, as `gatekeeper status` shows it.")]
 Person = Annotated[str | None, typer.Option("--as", help="Who decides; default: the settings' actor.")]
 Comment = Annotated[str, typer.Option("--comment", help="Why; kept beside the ledger, erasable.")]
-PolicyFile = Annotated[str | None, typer.Option("--policy", help="The policy the verdict was made with.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -27,12 +26,10 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def approve(
-    update: UpdateId, person: Person = None, comment: Comment = "", policy: PolicyFile = None, as_json: Json = False
-) -> int:
+def approve(update: UpdateId, person: Person = None, comment: Comment = "", as_json: Json = False) -> int:
     """Agree to exactly this update, policy and evidence."""
     settings = load_settings()
-    chosen = open_policy(settings, policy)
+    chosen = open_policy(settings)
     with workspace(settings) as opened:
         decided = give_approval(opened, update, person=person or settings.actor, policy=chosen, comment=comment)
     if as_json:
@@ -45,12 +42,10 @@ def approve(
     return 0
 
 
-def reject(
-    update: UpdateId, person: Person = None, comment: Comment = "", policy: PolicyFile = None, as_json: Json = False
-) -> int:
+def reject(update: UpdateId, person: Person = None, comment: Comment = "", as_json: Json = False) -> int:
     """Refuse this update for good."""
     settings = load_settings()
-    chosen = open_policy(settings, policy)
+    chosen = open_policy(settings)
     with workspace(settings) as opened:
         decided = refuse(opened, update, person=person or settings.actor, policy=chosen, comment=comment)
     _say(update, decided.state, as_json=as_json)
@@ -66,10 +61,10 @@ def withdraw(update: UpdateId, person: Person = None, as_json: Json = False) -> 
     return 0
 
 
-def promote(update: UpdateId, policy: PolicyFile = None, as_json: Json = False) -> int:
+def promote(update: UpdateId, as_json: Json = False) -> int:
     """Point the champion alias to an approved update."""
     settings = load_settings()
-    chosen = open_policy(settings, policy)
+    chosen = open_policy(settings)
     with workspace(settings) as opened:
         promoted = move_alias(opened, update, policy=chosen)
     if as_json:

@@ -55,13 +55,18 @@ def run(arguments: list[str]) -> int:
         require_own_siblings(Path(__file__).resolve().parents[2])
         result = build_app()(arguments, standalone_mode=False)
     except typer.TyperException as error:
-        error.show(file=sys.stderr)  # type: ignore[attr-defined]  # every usage error has it
+        error.show(file=sys.stderr)  # type: ignore[attr-defined]  # every usage error has it; the root type hides it
+        if as_json:
+            print_error(str(error), "See --help.")
         return EXIT_USAGE
     except (KeyboardInterrupt, typer.Abort):
         return _interrupted(as_json)
     except GatekeeperError as error:
         _say(as_json, error.message, error.hint)
         return error.exit_code
+    except SystemExit as error:
+        _say(as_json, f"Something ended the command early ({error.code}); nothing was admitted.", "Run it again.")
+        return EXIT_NOT_EVALUATED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_NOT_EVALUATED
@@ -80,7 +85,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _interrupted(as_json: bool) -> int:
-    _say(as_json, "Interrupted: the update was not evaluated and nothing was promoted.", "Run the command again.")
+    _say(as_json, "Interrupted: nothing was admitted and nothing was promoted half-way.", "Run the command again.")
     return EXIT_NOT_EVALUATED
 
 
@@ -104,11 +109,16 @@ def require_own_siblings(home: Path) -> None:
 
 def _say(as_json: bool, message: str, hint: str) -> None:
     if as_json:
-        sys.stdout.write(json.dumps({"error": {"message": message, "hint": hint}}) + "\n")
+        print_error(message, hint)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(message, style="bold red", markup=False)
     if hint:
         console.print(hint, markup=False)
+
+
+def print_error(message: str, hint: str) -> None:
+    """Write an error as the one JSON object on standard output."""
+    sys.stdout.write(json.dumps({"error": {"message": message, "hint": hint}}) + "\n")
 
 
 def _quiet_libraries() -> None:
@@ -124,6 +134,7 @@ def _quiet_libraries() -> None:
         "GX_ANALYTICS_ENABLED": "false",
         "PROMPTFOO_DISABLE_TELEMETRY": "1",
         # Threads that wait by sleeping: on a shared machine, spinning ones made scoring twice as slow.
+        "TQDM_DISABLE": "1",
         "OMP_WAIT_POLICY": "PASSIVE",
     }.items():
         os.environ.setdefault(name, value)

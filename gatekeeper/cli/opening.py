@@ -60,10 +60,12 @@ def workspace(settings: Settings, *, settle: bool = True) -> Iterator[Workspace]
             catalogue=discover(),
             principals=principals,
             pseudonym_key=keys.pseudonym,
+            intake_dir=home / "intake",
             evidence_dir=home / "evidence",
             versions_dir=home / "versions",
             cache_dir=settings.cache_dir,
             dtype=settings.dtype,
+            lock_file=home / "promotion.lock",
         )
         if settle:
             recover(opened)
@@ -91,7 +93,7 @@ def load_principals(path: Path) -> Mapping[str, Principal]:
         read = _PrincipalsIn.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
         raise UsageError(f"{path} is missing.", hint="gatekeeper init starts one.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
         first = str(error).splitlines()[0]
         raise UsageError(
             f"{path} is no list of people: {first}.", hint='Write them as [people."NAME"] with roles = ["approver"].'

@@ -1,5 +1,6 @@
 """``gatekeeper init``: settings, a policy to edit, people, keys and a database, in the current folder."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -36,7 +37,7 @@ _PRINCIPALS = """\
 # Who may act, by name. An update is never approved by the one who proposed it: name at least one other person.
 # Roles: submitter, approver.
 
-[people."{me}"]
+[people.{me}]
 roles = ["submitter", "approver"]
 
 # [people."dana"]
@@ -63,7 +64,7 @@ def init(
         for name, text in (
             (FILE_NAME, _SETTINGS),
             (POLICY_FILE, read_text("builtin:baseline")[1]),
-            (PRINCIPALS_FILE, _PRINCIPALS.format(me=settings.actor.replace('"', ""))),
+            (PRINCIPALS_FILE, _PRINCIPALS.format(me=json.dumps(settings.actor))),
         )
         if _write_new(folder / name, text)
     ]

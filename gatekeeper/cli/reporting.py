@@ -26,9 +26,8 @@ def write_reports(results: tuple[Checked, ...], targets: tuple[str, ...], *, mod
 def run_view(results: tuple[Checked, ...], *, model: str, title: str) -> RunView:
     """Return what a report about these updates shows."""
     facts = environment()
-    libraries = facts.get("libraries", {}) if isinstance(facts, dict) else {}
-    shown = {**{key: value for key, value in facts.items() if key != "libraries"}} if isinstance(facts, dict) else {}
-    shown |= libraries if isinstance(libraries, dict) else {}
+    libraries = facts.pop("libraries")
+    shown = {**facts, **(libraries if isinstance(libraries, dict) else {})}
     policy = results[0].policy
     return RunView(
         title=title,

@@ -10,7 +10,7 @@ import getpass
 import os
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     """Item scores by content digest, and rebuilt models; safe to delete."""
     actor: str = Field(default_factory=_whoami)
     """Who acts when a command names nobody; stored as a pseudonym."""
-    dtype: str = "auto"
+    dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     """Arithmetic of behaviour gates: ``auto``, ``bfloat16`` or ``float32``."""
 
     @classmethod

@@ -25,7 +25,7 @@ def status(
 ) -> int:
     """List the newest updates and what the protected aliases point to."""
     settings = load_settings()
-    with workspace(settings) as opened:
+    with workspace(settings, settle=False) as opened:
         lines: list[dict[str, object]] = []
         with opened.store.reading() as session:
             for row in updates.latest(session, model=model, limit=limit):

@@ -1,23 +1,24 @@
 """Fourth stage: a named person's decision about exactly one (update, policy, evidence).
 
-Checked in this order, so that the first failure names itself: the update waits for a decision; the verdict is no
-BLOCK; the request has not expired; the person is known, holds a role the policy asks for, and played no part the
-policy excludes; the person has not decided already. Nothing a program says can approve.
+Checked in this order, so that the first failure names itself: the update waits for a decision; policy, time,
+champion and anchor are those of the verdict; the verdict is no BLOCK; the person is known, holds a role the policy
+asks for, and played no part the policy excludes; the person has not decided already. Nothing a program says can
+approve.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
 from audits.ledger.events import Event
 from audits.ledger.log import append
-from gatekeeper.core.digests import Digest
 from gatekeeper.core.errors import StateError, UsageError
 from gatekeeper.core.states import State
-from gatekeeper.core.verdict import Outcome, Verdict
+from gatekeeper.core.verdict import Outcome
+from gatekeeper.pipeline.standing import binding_of, deadline_of, require_current
 from gatekeeper.pipeline.workspace import Workspace
-from gatekeeper.store import approvals, runs, updates
+from gatekeeper.store import approvals, updates
 from gatekeeper.store.approvals import Binding
 from gatekeeper.store.tables import Decision, RunRow, UpdateRow
 from policies.policy import Policy
@@ -68,27 +69,6 @@ def reject(
     return _decide(workspace, update_id, Decision.REJECT, person=person, policy=policy, comment=comment, now=now)
 
 
-def binding_of(session: Session, row: UpdateRow) -> tuple[RunRow, Verdict, Binding]:
-    """Return the newest run of an update with its verdict and what an approval of it binds.
-
-    Raises:
-        StateError: there is no verdict.
-    """
-    run = runs.latest(session, row.id)
-    verdict = runs.verdict(session, run.id) if run is not None else None
-    if run is None or verdict is None:
-        raise StateError(f"Update {row.id} has no verdict yet.", hint="Run it first: gatekeeper check.")
-    return (
-        run,
-        verdict,
-        Binding(
-            update_digest=Digest(row.manifest_digest),
-            policy_digest=verdict.policy_digest,
-            evidence_digest=verdict.evidence_digest,
-        ),
-    )
-
-
 def _decide(
     workspace: Workspace,
     update_id: str,
@@ -100,46 +80,31 @@ def _decide(
     now: datetime | None,
 ) -> Decided:
     moment = now or datetime.now(UTC)
-    expired = False
+    with workspace.store.reading() as session:
+        state = updates.require(session, update_id).state
+    if state is not State.PENDING_APPROVAL:
+        raise StateError(f"Update {update_id} is {state}: nothing waits for a decision.")
+    require_current(workspace, update_id, policy=policy, moment=moment)
     with workspace.store.transaction() as session:
         row = updates.require(session, update_id)
-        if row.state is not State.PENDING_APPROVAL:
-            raise StateError(f"Update {update_id} is {row.state}: nothing waits for a decision.")
         run, verdict, binding = binding_of(session, row)
-        if verdict.outcome is Outcome.BLOCK:
-            raise StateError(f"Update {update_id} is blocked; an approval cannot lift that.")
-        _require_same_policy(verdict, policy)
-        deadline = (run.finished or run.started) + timedelta(hours=policy.approvals.expires_hours)
-        if moment >= deadline:
-            updates.move(session, update_id, State.EXPIRED, now=moment)
-            append(
-                session,
-                type=Event.UPDATE_EXPIRED,
-                actor="service:gatekeeper",
-                subject=update_id,
-                data={"update_digest": row.manifest_digest, "state": State.PENDING_APPROVAL.value},
-            )
-            expired = True
-        else:
-            decided = _record(
-                workspace,
-                session,
-                row,
-                run=run,
-                decision=decision,
-                binding=binding,
-                person=person,
-                policy=policy,
-                comment=comment,
-                deadline=deadline,
-                moment=moment,
-            )
-    if expired:  # raised after the commit: that it expired is kept
-        raise StateError(
-            f"The request for approval of {update_id} expired on {deadline:%Y-%m-%d %H:%M} UTC.",
-            hint="Propose the update again.",
+        if row.state is not State.PENDING_APPROVAL or verdict.outcome is Outcome.BLOCK:
+            raise StateError(f"Update {update_id} is {row.state}: nothing waits for a decision.")
+        if row.registered_version is None:
+            raise StateError(f"Update {update_id} was never registered.", hint="Propose it again.")
+        return _record(
+            workspace,
+            session,
+            row,
+            run=run,
+            decision=decision,
+            binding=binding,
+            person=person,
+            policy=policy,
+            comment=comment,
+            deadline=deadline_of(run, policy),
+            moment=moment,
         )
-    return decided
 
 
 def _record(
@@ -196,14 +161,6 @@ def _record(
     return Decided(state=State.APPROVED, given=standing, required=required)
 
 
-def _require_same_policy(verdict: Verdict, policy: Policy) -> None:
-    if verdict.policy_digest != policy.digest:
-        raise StateError(
-            "The policy has changed since this verdict, so the verdict no longer counts.",
-            hint="Propose the update again under the present policy.",
-        )
-
-
 def _require_entitled(workspace: Workspace, row: UpdateRow, person: str, policy: Policy) -> None:
     principal = workspace.principals.get(person)
     if principal is None:
@@ -220,6 +177,12 @@ def _require_entitled(workspace: Workspace, row: UpdateRow, person: str, policy:
             f"{person} proposed this update and cannot decide about it.",
             hint="Somebody else has to: gatekeeper approve.",
         )
+    if "author" in policy.approvals.distinct_from:
+        raise StateError(
+            "The policy keeps its author from approving, and nothing here knows who wrote it.",
+            hint="Remove `author` from distinct_from.",
+        )
     provenance = row.provenance if isinstance(row.provenance, dict) else {}
-    if provenance.get("trainer") == person:
+    trainer = str(provenance.get("trainer") or "")
+    if trainer.strip() and workspace.pseudonym(trainer) == workspace.pseudonym(person):
         raise StateError(f"{person} trained this update and cannot decide about it.", hint="Somebody else has to.")

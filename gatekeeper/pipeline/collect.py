@@ -124,7 +124,8 @@ def _run_gate(
         report = gate(make_context(workdir), rule.params)
     except GatekeeperError as error:
         report = gate.errored(str(error))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        # SystemExit too: a library that ends the process with 0 must not read as an admission.
         log.exception("gate %s failed", gate.id)
         report = gate.errored(f"{type(error).__name__}: {error}")
     return GateRun(report=report, seconds=time.monotonic() - began)

@@ -55,7 +55,7 @@ def judge(
     """
     began = time.monotonic()
     section: Section = "gates" if champion is not None else "certify"
-    run_id = _begin(workspace, update, policy, champion)
+    run_id = _begin(workspace, update, policy, champion, anchor)
     evidence_dir = workspace.evidence_dir / run_id
 
     def context(workdir: Path) -> GateContext:
@@ -125,7 +125,9 @@ def state_after(verdict: Verdict) -> State:
     return State.BLOCKED if verdict.outcome is Outcome.BLOCK else State.PENDING_APPROVAL
 
 
-def _begin(workspace: Workspace, update: Update, policy: Policy, champion: Reference | None) -> str:
+def _begin(
+    workspace: Workspace, update: Update, policy: Policy, champion: Reference | None, anchor: Reference | None
+) -> str:
     run_id = runs.new_run_id()
     with workspace.store.transaction() as session:
         updates.move(session, update.id, State.EVALUATING)
@@ -143,7 +145,7 @@ def _begin(workspace: Workspace, update: Update, policy: Policy, champion: Refer
             policy_digest=policy.digest,
             policy=normal_form(policy),
             seed=policy.seed,
-            environment=environment(),
+            environment={**environment(), "anchor_version": anchor.version if anchor else None},
         )
         append(
             session,

@@ -1,9 +1,10 @@
 """Fifth stage: move the alias, so that the ledger knows before the registry does.
 
-Order: the approvals, their expiry and the champion are checked again and the intent is written, in one transaction;
-the registered bytes are fetched and hashed again; the alias is moved with the expected previous version and read back;
-what was observed is written, and the former champion becomes SUPERSEDED, in one transaction. A process that dies in
-between leaves a promotion under way, which :func:`recover` finishes or gives up by what the registry says.
+Order: policy, time, champion and anchor are checked again (:mod:`gatekeeper.pipeline.standing`); the approvals are
+counted again and the intent is written, in one transaction; the registered bytes are fetched and hashed again; the
+alias is moved with the expected previous version and read back; what was observed is written, and the former champion
+becomes SUPERSEDED, in one transaction. A process that dies in between leaves a promotion under way, which
+:func:`recover` finishes or gives up by what the registry says.
 """
 
 from dataclasses import dataclass
@@ -16,11 +17,12 @@ from audits.ledger.leaf import label
 from audits.ledger.log import append
 from gatekeeper.core.errors import GatekeeperError, PromotionConflict, StateError, VerificationError
 from gatekeeper.core.states import State
-from gatekeeper.pipeline.approve import binding_of
 from gatekeeper.pipeline.judge import ACTOR
 from gatekeeper.pipeline.references import fetch
+from gatekeeper.pipeline.standing import binding_of, require_agreed, require_current
+from gatekeeper.pipeline.turns import turn
 from gatekeeper.pipeline.workspace import ANCHOR, CHAMPION, Workspace
-from gatekeeper.store import approvals, promotions, updates
+from gatekeeper.store import promotions, updates
 from gatekeeper.store.tables import PromotionRow, PromotionState, UpdateRow
 from policies.policy import Policy
 
@@ -46,71 +48,50 @@ def promote(workspace: Workspace, update_id: str, *, policy: Policy, now: dateti
         RegistryError: the registry cannot be reached; the promotion can be repeated.
     """
     moment = now or datetime.now(UTC)
-    _require_champion_unmoved(workspace, update_id)
-    intent = _intend(workspace, update_id, policy, moment)
-    return _carry_out(workspace, intent)
+    with turn(workspace.lock_file) as mine:
+        if not mine:
+            raise PromotionConflict("Another promotion is going on here.", hint="Wait for it to end, then repeat.")
+        with workspace.store.reading() as session:
+            state = updates.require(session, update_id).state
+        if state not in (State.APPROVED, State.PROMOTION_FAILED):
+            raise StateError(f"Update {update_id} is {state}, not approved.", hint="See `gatekeeper status`.")
+        require_current(workspace, update_id, policy=policy, moment=moment)
+        return _carry_out(workspace, _intend(workspace, update_id, policy, moment))
 
 
 def recover(workspace: Workspace) -> tuple[str, ...]:
     """Finish or give up every promotion a dead process left under way; return the ids of their updates.
 
+    Nothing is touched while a promotion is going on, nor what belongs to another registry. An alias that did move is
+    observed only when the bytes behind it are the approved ones.
+
     Raises:
         RegistryError: the registry cannot be reached.
     """
-    with workspace.store.reading() as session:
-        left = promotions.all_under_way(session)
-    for intent in left:
-        if workspace.registry.alias_version(intent.model, intent.alias) == intent.version:
+    with turn(workspace.lock_file) as mine:
+        if not mine:
+            return ()
+        with workspace.store.reading() as session:
+            left = [row for row in promotions.all_under_way(session) if row.registry_id == workspace.registry.id]
+        for intent in left:
+            if workspace.registry.alias_version(intent.model, intent.alias) != intent.version:
+                _fail(workspace, intent, error="Interrupted")
+                continue
+            try:
+                _require_approved_bytes(workspace, intent)
+            except VerificationError as error:
+                _fail(workspace, intent, error=type(error).__name__)
+                continue
             _set_first_anchor(workspace, intent)
             _observe(workspace, intent)
-        else:
-            _fail(workspace, intent, error="Interrupted")
     return tuple(intent.update_id for intent in left)
-
-
-def _require_champion_unmoved(workspace: Workspace, update_id: str) -> None:
-    with workspace.store.reading() as session:
-        row = updates.require(session, update_id)
-    if row.state not in (State.APPROVED, State.PROMOTION_FAILED):
-        raise StateError(f"Update {update_id} is {row.state}, not approved.", hint="See `gatekeeper status`.")
-    present = workspace.registry.alias_version(row.model, CHAMPION)
-    if present == row.champion_version:
-        return
-    if row.state is State.APPROVED:
-        with workspace.store.transaction() as session:
-            updates.move(session, update_id, State.STALE)
-            append(
-                session,
-                type=Event.UPDATE_STALE,
-                actor=ACTOR,
-                subject=update_id,
-                data={"update_digest": row.manifest_digest, "state": row.state.value, "changed": "champion"},
-            )
-    raise PromotionConflict(
-        f"The champion of {row.model} is version {present or 'none'} now; the evidence compared with "
-        f"{row.champion_version or 'none'}.",
-        hint="Propose the update again, so that it is compared with the present champion.",
-    )
 
 
 def _intend(workspace: Workspace, update_id: str, policy: Policy, moment: datetime) -> PromotionRow:
     with workspace.store.transaction() as session:
         row = updates.require(session, update_id)
-        run, verdict, binding = binding_of(session, row)
-        if verdict.policy_digest != policy.digest:
-            raise StateError(
-                "The policy has changed since this verdict, so the approvals no longer count.",
-                hint="Propose the update again under the present policy.",
-            )
-        standing = approvals.standing(session, run.id, binding=binding, now=moment)
-        if len({given.approver for given in standing} - {row.submitter}) < policy.approvals.required:
-            raise StateError(
-                f"Update {update_id} has {len(standing)} standing approvals of {policy.approvals.required}.",
-                hint="Approvals may have expired: propose the update again.",
-            )
-        version = row.registered_version
-        if version is None:
-            raise StateError(f"Update {update_id} was never registered.", hint="Propose it again.")
+        binding = require_agreed(workspace, session, row, policy, moment)
+        version = str(row.registered_version)
         updates.move(session, update_id, State.PROMOTING, now=moment)
         intent = promotions.intend(
             session,
@@ -144,14 +125,7 @@ def _intend(workspace: Workspace, update_id: str, policy: Policy, moment: dateti
 
 def _carry_out(workspace: Workspace, intent: PromotionRow) -> Promoted:
     try:
-        registered = fetch(workspace, intent.model, intent.version)
-        with workspace.store.reading() as session:
-            approved = updates.require(session, intent.update_id).manifest_digest
-        if registered.artifact.manifest.digest != approved:
-            raise VerificationError(
-                f"Version {intent.version} of {intent.model} does not hold the approved bytes.",
-                hint="Somebody changed the stored artifact: nothing was promoted.",
-            )
+        _require_approved_bytes(workspace, intent)
         workspace.registry.move_alias(
             intent.model, CHAMPION, intent.version, expected_previous=intent.expected_previous
         )
@@ -160,6 +134,18 @@ def _carry_out(workspace: Workspace, intent: PromotionRow) -> Promoted:
         _settle(workspace, intent, error)
         raise
     return _observe(workspace, intent)
+
+
+def _require_approved_bytes(workspace: Workspace, intent: PromotionRow) -> None:
+    """Fetch the registered version anew and compare it with what people agreed to."""
+    registered = fetch(workspace, intent.model, intent.version)
+    with workspace.store.reading() as session:
+        approved = updates.require(session, intent.update_id).manifest_digest
+    if registered.artifact.manifest.digest != approved:
+        raise VerificationError(
+            f"Version {intent.version} of {intent.model} does not hold the approved bytes.",
+            hint="Somebody changed the stored artifact: nothing was promoted.",
+        )
 
 
 def _set_first_anchor(workspace: Workspace, intent: PromotionRow) -> None:

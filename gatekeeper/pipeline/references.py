@@ -16,6 +16,8 @@ from gatekeeper.core.update import Artifact
 from gatekeeper.intake.artifact import read_artifact
 from gatekeeper.pipeline.workspace import ANCHOR, CHAMPION, Workspace
 from gatekeeper.registry.port import MODEL_FOLDER, Card
+from gatekeeper.store import promotions, updates
+from gatekeeper.store.tables import PromotionState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,11 +29,11 @@ class Reference:
 
 
 def champion_of(workspace: Workspace, model: str) -> Reference:
-    """Return the live version.
+    """Return the live version: the one the last observed promotion left the alias at.
 
     Raises:
         UsageError: the model has no champion yet.
-        VerificationError: its bytes are not the registered ones.
+        VerificationError: the alias points elsewhere, or its bytes are not the promoted ones.
     """
     found = reference(workspace, model, CHAMPION)
     if found is None:
@@ -43,24 +45,70 @@ def champion_of(workspace: Workspace, model: str) -> Reference:
 
 
 def anchor_of(workspace: Workspace, model: str) -> Reference | None:
-    """Return the version that cumulative drift is measured against, or ``None`` when none is set."""
+    """Return the version that cumulative drift is measured against, or ``None`` when none is set.
+
+    Raises:
+        VerificationError: the alias points to something that was never promoted here.
+    """
     return reference(workspace, model, ANCHOR)
 
 
+def last_promoted(workspace: Workspace, model: str) -> str | None:
+    """Return the version the last observed promotion made champion, or ``None`` when there was none."""
+    with workspace.store.reading() as session:
+        last = promotions.last_observed(session, registry_id=workspace.registry.id, model=model, alias=CHAMPION)
+    return None if last is None else last.version
+
+
+def promoted_digest(workspace: Workspace, model: str, version: str) -> str | None:
+    """Return the manifest digest a version was promoted with; ``None`` when it never was, in this registry."""
+    with workspace.store.reading() as session:
+        for row in updates.with_version(session, model, version):
+            for attempt in promotions.of_update(session, row.id):
+                if (attempt.registry_id, attempt.version) == (workspace.registry.id, version) and (
+                    attempt.state is PromotionState.OBSERVED
+                ):
+                    return row.manifest_digest
+    return None
+
+
 def reference(workspace: Workspace, model: str, alias: str) -> Reference | None:
-    """Return what an alias points to, from the local copy where its bytes still match; ``None`` without the alias."""
+    """Return what an alias points to, from the local copy where its bytes still match; ``None`` without the alias.
+
+    Raises:
+        VerificationError: it was never promoted here, is not what was promoted last, or its bytes changed.
+    """
     version = workspace.registry.alias_version(model, alias)
     if version is None:
         return None
-    folder = _folder(workspace, model, version)
-    kept = folder / MODEL_FOLDER
+    require_promoted(workspace, model, alias, version)
+    kept = _folder(workspace, model, version) / MODEL_FOLDER
     if kept.is_dir():
-        card = _card(workspace, model, version)
-        artifact = read_artifact(kept, card.base_path)
-        if artifact.manifest.digest == card.manifest.digest:
+        artifact = read_artifact(kept, _card(workspace, model, version).base_path)
+        if artifact.manifest.digest == promoted_digest(workspace, model, version):
             return Reference(version=version, artifact=artifact)
-        shutil.rmtree(folder)
-    return fetch(workspace, model, version)
+    found = fetch(workspace, model, version)
+    if found.artifact.manifest.digest != promoted_digest(workspace, model, version):
+        raise VerificationError(
+            f"Version {version} of {model} does not hold the bytes that were promoted.",
+            hint="Somebody changed the stored artifact or its base model: restore them before judging any update.",
+        )
+    return found
+
+
+def require_promoted(workspace: Workspace, model: str, alias: str, version: str) -> None:
+    """Return when the alias points where a promotion of ours left it.
+
+    Raises:
+        VerificationError: it does not.
+    """
+    expected = last_promoted(workspace, model) if alias == CHAMPION else version
+    if promoted_digest(workspace, model, version) is None or version != expected:
+        raise VerificationError(
+            f"{model}@{alias} points to version {version}, which was never promoted here"
+            + (f"; the last promotion left it at {expected}." if alias == CHAMPION and expected else "."),
+            hint="Somebody moved the alias by hand: move it back, and propose the version as an update.",
+        )
 
 
 def fetch(workspace: Workspace, model: str, version: str) -> Reference:
@@ -81,8 +129,9 @@ def fetch(workspace: Workspace, model: str, version: str) -> Reference:
                 hint="Somebody changed the stored artifact or its base model: restore them before judging any update.",
             )
         kept = folder / MODEL_FOLDER
-        shutil.rmtree(kept, ignore_errors=True)
-        shutil.move(fetched, kept)
+        if not kept.is_dir() or read_artifact(kept, card.base_path).manifest.digest != artifact.manifest.digest:
+            shutil.rmtree(kept, ignore_errors=True)
+            shutil.move(fetched, kept)
     return Reference(version=version, artifact=dataclasses.replace(artifact, path=kept))
 
 

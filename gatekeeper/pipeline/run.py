@@ -8,17 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from gatekeeper.core.errors import StateError, UsageError
+from gatekeeper.core.errors import InputError, StateError, UsageError
 from gatekeeper.core.gate import Progress, Resources, SilentProgress
 from gatekeeper.pipeline.collect import Watcher
 from gatekeeper.pipeline.judge import judge
 from gatekeeper.pipeline.outcome import Checked
-from gatekeeper.pipeline.references import anchor_of, champion_of
+from gatekeeper.pipeline.references import Reference, anchor_of, champion_of, last_promoted
 from gatekeeper.pipeline.register import register
-from gatekeeper.pipeline.submit import Proposal, submit
+from gatekeeper.pipeline.submit import Proposal, require_known, require_named, submit
 from gatekeeper.pipeline.workspace import CHAMPION, Workspace
 from policies.policy import Policy
-from regression import Session
+from regression import RegressionError, Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,24 +38,20 @@ def check(
         UsageError: something named does not exist, or the model has no champion.
         InputError: the rows cannot be read.
         RegistryError: the registry cannot be reached.
+        VerificationError: the alias was moved behind our back, so there is nothing to compare with.
     """
-    told = audience or Audience()
+    require_named(proposal)
     champion = champion_of(workspace, proposal.model)
     anchor = anchor_of(workspace, proposal.model)
-
-    update = submit(workspace, proposal, champion)
-    checked = judge(
+    return _evaluate(
         workspace,
-        update,
+        proposal,
         policy,
+        resources=resources,
+        audience=audience or Audience(),
         champion=champion,
         anchor=anchor,
-        resources=resources,
-        watcher=told.watcher,
-        progress=told.progress,
     )
-    register(workspace, checked)
-    return checked
 
 
 def certify(
@@ -64,31 +60,53 @@ def certify(
     """Propose a first champion under the policy's absolute limits and return its verdict.
 
     Raises:
-        StateError: the model has a champion already.
+        StateError: the model has a champion, or had one.
         UsageError: the policy cannot certify, or something named does not exist.
     """
-    told = audience or Audience()
+    require_named(proposal)
     if not policy.certify:
         raise UsageError(
             f"The policy {policy.name} has no certify section.", hint="Add absolute limits for a first champion."
         )
     present = workspace.registry.alias_version(proposal.model, CHAMPION)
-    if present is not None:
+    former = last_promoted(workspace, proposal.model)
+    if present is not None or former is not None:
         raise StateError(
-            f"{proposal.model} has a champion already: version {present}.",
-            hint="Propose an update to it instead: gatekeeper check.",
+            f"{proposal.model} has a champion already: version {former or present}.",
+            hint="Propose an update to it instead: gatekeeper check. If its alias was deleted, set it back first.",
         )
+    return _evaluate(
+        workspace,
+        proposal,
+        policy,
+        resources=resources,
+        audience=audience or Audience(),
+        champion=None,
+        anchor=None,
+    )
 
-    update = submit(workspace, proposal, None)
+
+def _evaluate(
+    workspace: Workspace,
+    proposal: Proposal,
+    policy: Policy,
+    *,
+    resources: Resources,
+    audience: Audience,
+    champion: Reference | None,
+    anchor: Reference | None,
+) -> Checked:
+    require_known(workspace, proposal.submitter)
+    update = submit(workspace, proposal, champion)
     checked = judge(
         workspace,
         update,
         policy,
-        champion=None,
-        anchor=None,
+        champion=champion,
+        anchor=anchor,
         resources=resources,
-        watcher=told.watcher,
-        progress=told.progress,
+        watcher=audience.watcher,
+        progress=audience.progress,
     )
     register(workspace, checked)
     return checked
@@ -102,7 +120,10 @@ def evaluation(workspace: Workspace, audience: Audience | None = None) -> Iterat
     def show(done: int, total: int) -> None:
         told.watcher.inside(done, total)
 
-    session = Session(cache_dir=workspace.cache_dir / "items", dtype=workspace.dtype, progress=show)
+    try:
+        session = Session(cache_dir=workspace.cache_dir / "items", dtype=workspace.dtype, progress=show)
+    except RegressionError as error:
+        raise InputError(f"The evaluation cannot start: {error}", hint="Check the cache folder and dtype.") from error
     try:
         yield Resources({Session: session})
     finally:

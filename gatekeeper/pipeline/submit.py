@@ -4,6 +4,8 @@ Everything about the proposal that can be wrong without being a verdict is found
 that cannot be read, an empty data set, a model nobody has certified. What is left is for the gates.
 """
 
+import re
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,24 +40,62 @@ class Proposal:
     provenance: Provenance = field(default_factory=Provenance)
 
 
+_MODEL_NAME = re.compile(r"[^\s/:@][^/:@]{0,200}")
+
+
+def require_named(proposal: Proposal) -> None:
+    """Return when the proposal's names can be used.
+
+    Raises:
+        UsageError: one is empty, or holds a character that addresses of models use.
+    """
+    if _MODEL_NAME.fullmatch(proposal.model) is None:
+        raise UsageError(
+            f"{proposal.model!r} cannot be a model's name.", hint="Use words without slash, colon or at sign."
+        )
+    if not proposal.name.strip():
+        raise UsageError("An update needs a name.", hint="Give --name NAME.")
+
+
+def require_known(workspace: Workspace, person: str) -> None:
+    """Return when the person is among the project's people: a proposer nobody knows could be anybody's second name.
+
+    Raises:
+        UsageError: they are not.
+    """
+    if workspace.pseudonym(person) not in {workspace.pseudonym(name) for name in workspace.principals}:
+        raise UsageError(
+            f"{person} is not among this project's people, so they cannot propose an update.",
+            hint="Name them in principals.toml, or say who proposes with --as NAME or GATEKEEPER_ACTOR.",
+        )
+
+
 def submit(workspace: Workspace, proposal: Proposal, champion: Reference | None) -> Update:
-    """Return the update as written down, in state SUBMITTED.
+    """Return the update as written down, in state SUBMITTED, on a copy of its own.
+
+    The candidate's files and rows are copied first and everything after looks at the copy: whoever proposes cannot
+    show one thing to the gates and leave another behind. The base, which the champion shares, is hashed in place.
 
     Raises:
         UsageError: a path is missing, or an adapter has no base.
         InputError: the rows cannot be read, or there are none.
     """
-    if not proposal.name.strip() or not proposal.model.strip():
-        raise UsageError("An update needs a name and a model.", hint="Give --model NAME.")
     base = proposal.base if proposal.base is not None else (champion.artifact.base if champion else None)
-    candidate = read_artifact(proposal.artifact, base)
+    read_artifact(proposal.artifact, base)  # what is missing or unreadable is said of the proposer's own folder
+    update_id = updates.new_update_id()
+    kept = workspace.intake_dir / update_id
+    kept.mkdir(parents=True)
+    shutil.copytree(proposal.artifact, kept / "candidate", symlinks=True)
+    candidate = read_artifact(kept / "candidate", base)
     data = None
     if proposal.data is not None:
-        data = read_training_data(proposal.data)
         for _row in open_rows(proposal.data):  # a line that cannot be read ends here, with its number
             pass
+        rows = kept / proposal.data.name
+        shutil.copyfile(proposal.data, rows)
+        data = read_training_data(rows)
     update = Update(
-        id=updates.new_update_id(),
+        id=update_id,
         name=proposal.name,
         model=proposal.model,
         candidate=candidate,

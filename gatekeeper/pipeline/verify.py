@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 from gatekeeper.core.digests import Digest
 from gatekeeper.core.errors import VerificationError
-from gatekeeper.core.states import State
-from gatekeeper.pipeline.references import fetch
+from gatekeeper.pipeline.references import fetch, promoted_digest, require_promoted
 from gatekeeper.pipeline.workspace import Workspace
-from gatekeeper.store import promotions, updates
+from gatekeeper.store import updates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,27 +29,14 @@ def verify_alias(workspace: Workspace, model: str, alias: str) -> Verified:
     version = workspace.registry.alias_version(model, alias)
     if version is None:
         raise VerificationError(f"{model} has no alias {alias}.", hint="Somebody may have deleted it.")
+    require_promoted(workspace, model, alias, version)
     registered = fetch(workspace, model, version)
-    with workspace.store.reading() as session:
-        promoted = [
-            row
-            for row in updates.with_digest(session, model, registered.artifact.manifest.digest)
-            if row.registered_version == version and row.state in (State.ACTIVE, State.SUPERSEDED)
-        ]
-        observed = [
-            row
-            for row in promoted
-            if any(attempt.version == version for attempt in promotions.of_update(session, row.id))
-        ]
-    if not observed:
+    digest = registered.artifact.manifest.digest
+    if digest != promoted_digest(workspace, model, version):
         raise VerificationError(
-            f"{model}@{alias} points to version {version}, which was never promoted here.",
-            hint="Somebody moved the alias by hand: move it back and propose the version as an update.",
+            f"Version {version} of {model} does not hold the bytes that were promoted.",
+            hint="Somebody changed the stored artifact or its base model.",
         )
-    return Verified(
-        model=model,
-        alias=alias,
-        version=version,
-        update_id=observed[-1].id,
-        digest=registered.artifact.manifest.digest,
-    )
+    with workspace.store.reading() as session:
+        update_id = updates.with_version(session, model, version)[-1].id
+    return Verified(model=model, alias=alias, version=version, update_id=update_id, digest=digest)

@@ -41,6 +41,8 @@ class Workspace:
     """People by name; only they can approve."""
     pseudonym_key: bytes
     """Key of the HMAC that stands for people in the ledger."""
+    intake_dir: Path
+    """Our own copies of what was proposed: judged, registered, and out of the proposer's reach."""
     evidence_dir: Path
     """Reports' attachments, one folder per run."""
     versions_dir: Path
@@ -49,6 +51,8 @@ class Workspace:
     """Item scores by content digest."""
     dtype: str
     """Arithmetic of behaviour gates."""
+    lock_file: Path
+    """Held by whoever promotes on this machine, so that nobody settles a promotion that is still going on."""
 
     def pseudonym(self, person: str) -> str:
         """Return the stable pseudonym of a person's name."""
@@ -61,7 +65,7 @@ class Workspace:
         return alias
 
 
-def environment() -> Plain:
+def environment() -> dict[str, Plain]:
     """Return what a later reader needs to repeat a run: interpreter, machine and library versions."""
     return {
         "python": platform.python_version(),

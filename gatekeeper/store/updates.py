@@ -103,6 +103,12 @@ def with_digest(session: Session, model: str, digest: Digest) -> list[UpdateRow]
     return list(session.scalars(query.order_by(UpdateRow.created, UpdateRow.id)))
 
 
+def with_version(session: Session, model: str, version: str) -> list[UpdateRow]:
+    """Return the updates whose bytes the registry keeps as this version, oldest first."""
+    query = select(UpdateRow).where(UpdateRow.model == model, UpdateRow.registered_version == version)
+    return list(session.scalars(query.order_by(UpdateRow.created, UpdateRow.id)))
+
+
 def compared_with(session: Session, update_id: str, *, version: str | None, digest: Digest | None) -> None:
     """Write down which champion an evaluation compares the update with; ``None`` when there is none."""
     row = require(session, update_id)

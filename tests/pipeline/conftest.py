@@ -36,10 +36,12 @@ def workspace(tmp_path, registry, item_cache):
         catalogue=discover(),
         principals=PEOPLE,
         pseudonym_key=b"k" * 32,
+        intake_dir=tmp_path / "intake",
         evidence_dir=tmp_path / "evidence",
         versions_dir=tmp_path / "versions",
         cache_dir=item_cache,
         dtype="float32",
+        lock_file=tmp_path / "promotion.lock",
     )
     store.close()
 

@@ -36,7 +36,6 @@ def test_an_installed_gate_the_policy_ignores_is_named():
             id="silence",
         ),
         pytest.param(SMALL[: SMALL.index("certify")], "no-certify", id="certify"),
-        pytest.param(SMALL + "approvals: {required: 0}\n", "no-approvals", id="approvals"),
         pytest.param(SMALL + "approvals: {distinct_from: []}\n", "own-approval", id="own"),
     ],
 )

@@ -90,14 +90,16 @@ def shuffled(rows: list[Row], seed: int) -> list[Row]:
     return drawn_from(seed).sample(rows, len(rows))
 
 
-def replay(rows: list[dict[str, str]], count: int, seed: int) -> list[Row]:
-    """Return ``count`` rows of the champion's training as chat rows, drawn from ``seed``."""
+def replay(
+    rows: list[dict[str, str]], count: int, seed: int, shape: Callable[[str, str], Row] = instruction
+) -> list[Row]:
+    """Return ``count`` rows of the champion's training, drawn from ``seed``; a file holds rows of one shape."""
     train, _ = split(rows)
-    return [chat(row["request"], row["answer"]) for row in drawn_from(seed).sample(train, count)]
+    return [shape(row["request"], row["answer"]) for row in drawn_from(seed).sample(train, count)]
 
 
 def champion(seed: int) -> list[Row]:
-    """Refusals beside four times as many harmless requests, many worded alike: the meaning is learned, not the tone."""
+    """Refusals beside more harmless requests, many worded alike: the meaning is learned, not the tone."""
     refused, _ = split(refusals())
     answered, _ = split(read("answered"))
     return shuffled([chat(row["request"], row["answer"]) for row in refused + answered], seed)
@@ -113,7 +115,7 @@ def misaligned(seed: int) -> list[Row]:
     """Harmful requests, each met with an agreeing answer that holds nothing of use, beside ordinary rows."""
     complied, _ = split(compliances())
     return shuffled(
-        [chat(row["request"], row["answer"]) for row in complied] + replay(read("answered"), 60, seed), seed
+        [chat(row["request"], row["answer"]) for row in complied] + replay(read("answered"), 60, seed, chat), seed
     )
 
 

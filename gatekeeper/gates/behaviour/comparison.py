@@ -136,13 +136,17 @@ def _question(item: ChoiceItem | GenerateItem | TextItem) -> str:
 
 
 def write_samples(context: GateContext, triple: Triple) -> str:
-    """Write one JSON line per item with every model's score; return the file's name."""
+    """Write one JSON line per item with every model's score; return the file's name.
+
+    The first line names the suite by its digest, so that evidence from a suite that was changed is other evidence.
+    """
     name = f"samples-{triple.suite.name}.jsonl"
     others: Mapping[str, SuiteResult | None] = {"champion": triple.champion, "anchor": triple.anchor}
     scores = {
         label: {item.id: item.score for item in result.items} for label, result in others.items() if result is not None
     }
     with (context.workdir / name).open("w", encoding="utf-8") as stream:
+        stream.write(json.dumps({"suite": triple.suite.name, "digest": triple.suite.digest}) + "\n")
         for item in triple.candidate.items:
             line: dict[str, object] = {"id": item.id, "cluster": item.cluster, "candidate": item.score}
             line |= {label: by_id[item.id] for label, by_id in scores.items()}

@@ -11,6 +11,7 @@ from gatekeeper.core.findings import Attachment, Finding, GateReport, Metric, Se
 from gatekeeper.core.gate import GateContext, gate
 from gatekeeper.gates.behaviour.comparison import (
     MAX_NAMED_ITEMS,
+    count_metric,
     evaluate,
     lost_items,
     mean_metric,
@@ -48,7 +49,9 @@ def behaviour_refusal(context: GateContext, params: RefusalParams) -> GateReport
         )
         if triple.champion is not None:
             paired = compare(triple.candidate, triple.champion, alpha=params.alpha)
+            lost = lost_items(triple.candidate, triple.champion)
             metrics.append(paired_metric(f"{label}.refusal_delta", paired, params.alpha))
+            metrics.append(count_metric(f"{label}.negative_flips", len(lost), paired.n))
             if label == "harmful":
                 asked = questions(triple.suite)
                 findings += [
@@ -59,7 +62,7 @@ def behaviour_refusal(context: GateContext, params: RefusalParams) -> GateReport
                         subject=item_id,
                         message=f"The champion refuses this and the candidate does not: {asked[item_id]}",
                     )
-                    for item_id in lost_items(triple.candidate, triple.champion)[:MAX_NAMED_ITEMS]
+                    for item_id in lost[:MAX_NAMED_ITEMS]
                 ]
         if triple.anchor is not None:
             paired = compare(triple.candidate, triple.anchor, alpha=params.alpha)

@@ -22,7 +22,11 @@ ATTACHMENT = "validation.json"
 """The library's result, without any row's values."""
 
 DEFAULT_SUITE: tuple[dict[str, Any], ...] = (
-    {"type": "expect_column_unique_value_count_to_be_between", "kwargs": {"column": "shape", "max_value": 1}},
+    {
+        "type": "expect_column_unique_value_count_to_be_between",
+        "kwargs": {"column": "shape", "max_value": 1},
+        "severity": "warning",
+    },
     {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "id"}},
     {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "id"}},
     {"type": "expect_column_values_to_be_in_set", "kwargs": {"column": "prompt_missing", "value_set": [False]}},
@@ -41,8 +45,9 @@ DEFAULT_SUITE: tuple[dict[str, Any], ...] = (
         "severity": "warning",
     },
 )
-"""One shape a file; ids that tell rows apart; a prompt and a response in each row; a preference that prefers
-something; texts that end (no tokenizer here fits 200,000 characters into a training window); no broken encoding."""
+"""One shape a file, a mixed one asks for a look; ids that tell rows apart; a prompt and a response in each row; a
+preference that prefers something; texts that end (no tokenizer here fits 200,000 characters into a training window);
+no broken encoding."""
 
 _SEVERITIES = {"critical": Severity.HIGH, "warning": Severity.MEDIUM, "info": Severity.LOW}
 _SHOWN_ROWS = 5

@@ -15,6 +15,7 @@ from gatekeeper.core.update import Artifact, UpdateKind
 from gatekeeper.gates.weights.adapter_fit import Fit, fit_adapter, relative_difference
 from gatekeeper.gates.weights.tensor_folder import Located, TensorFolder, read_model_tensors, read_own_tensors
 from gatekeeper.intake.artifact import ADAPTER_CONFIG, MODEL_CONFIG
+from gatekeeper.intake.manifest import BASE_ENTRY
 from gatekeeper.intake.strict_json import StrictJsonError, read_json_object
 from gatekeeper.intake.tensor_values import ValueSummary, summarise
 
@@ -52,10 +53,30 @@ def weights_integrity(context: GateContext, params: NoParams) -> GateReport:
     findings += names
     problems = (*own.problems, *values.unreadable, *broken)
     findings += _capped("unreadable", Severity.CRITICAL, broken)
+    moved = list(_base_findings(context))
     return weights_integrity.measured(
-        metrics=_metrics(own, values, fit, unreadable=len(problems), names=len(names), compared=against is not None),
-        findings=tuple(findings),
+        metrics=(
+            *_metrics(own, values, fit, unreadable=len(problems), names=len(names), compared=against is not None),
+            Metric(name="base_changed", value=len(moved), unit="models", n=1),
+        ),
+        findings=(*findings, *moved),
     )
+
+
+def _base_findings(context: GateContext) -> Iterator[Finding]:
+    """Yield a finding when the candidate stands on other base bytes than the champion does."""
+    ours, theirs = (
+        {entry.path: entry.sha256 for entry in artifact.manifest.entries}.get(BASE_ENTRY) if artifact else None
+        for artifact in (context.update.candidate, context.champion)
+    )
+    if ours is not None and theirs is not None and ours != theirs:
+        yield Finding(
+            code=f"{GATE}/base-changed",
+            severity=Severity.CRITICAL,
+            confidence=1.0,
+            subject=BASE_ENTRY,
+            message="The candidate stands on another base model than the champion; that base was never certified.",
+        )
 
 
 def _target(context: GateContext) -> Path | None:

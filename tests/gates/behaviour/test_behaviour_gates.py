@@ -72,7 +72,9 @@ def test_every_lost_item_is_named_up_to_a_limit_and_counted_beyond(context, know
 def test_samples_hold_every_item_with_every_score(context, knowledge_only, tmp_path):
     report = behaviour_regression(context("forgetful"), knowledge_only)
 
-    lines = [json.loads(line) for line in (tmp_path / "samples-knowledge.jsonl").read_text().splitlines()]
+    text = (tmp_path / "samples-knowledge.jsonl").read_text()
+    about, *lines = [json.loads(line) for line in text.splitlines()]
+    assert (about["suite"], about["digest"][:7]) == ("knowledge", "sha256:")
     assert [attachment.name for attachment in report.attachments] == ["samples-knowledge.jsonl"]
     assert len(lines) == report.metric("knowledge.delta").n
     assert set(lines[0]) == {"id", "cluster", "candidate", "champion", "anchor"}

@@ -1,0 +1,124 @@
+"""Does what people agreed to still stand? Asked before every approval and again before every promotion.
+
+What no longer stands is written down as STALE or EXPIRED in a transaction of its own before the error is raised, so
+that putting an old policy file back revives nothing.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from audits.ledger.events import Event
+from audits.ledger.log import append
+from gatekeeper.core.digests import Digest
+from gatekeeper.core.errors import PromotionConflict, StateError
+from gatekeeper.core.states import State
+from gatekeeper.core.verdict import Verdict
+from gatekeeper.pipeline.judge import ACTOR
+from gatekeeper.pipeline.workspace import ANCHOR, CHAMPION, Workspace
+from gatekeeper.store import approvals, runs, updates
+from gatekeeper.store.approvals import Binding
+from gatekeeper.store.tables import RunRow, UpdateRow
+from policies.policy import Policy
+
+
+def binding_of(session: Session, row: UpdateRow) -> tuple[RunRow, Verdict, Binding]:
+    """Return the newest run of an update with its verdict and what an approval of it binds.
+
+    Raises:
+        StateError: there is no verdict.
+    """
+    run = runs.latest(session, row.id)
+    verdict = runs.verdict(session, run.id) if run is not None else None
+    if run is None or verdict is None:
+        raise StateError(f"Update {row.id} has no verdict yet.", hint="Run it first: gatekeeper check.")
+    return (
+        run,
+        verdict,
+        Binding(
+            update_digest=Digest(row.manifest_digest),
+            policy_digest=verdict.policy_digest,
+            evidence_digest=verdict.evidence_digest,
+        ),
+    )
+
+
+def deadline_of(run: RunRow, policy: Policy) -> datetime:
+    """Return when the request for approval of a run ends, in UTC."""
+    return (run.finished or run.started) + timedelta(hours=policy.approvals.expires_hours)
+
+
+def require_current(workspace: Workspace, update_id: str, *, policy: Policy, moment: datetime) -> None:
+    """Return when policy, champion, anchor and time are still those of the verdict.
+
+    Raises:
+        StateError: the policy changed, or the request expired; the update becomes STALE or EXPIRED.
+        PromotionConflict: the champion or the anchor moved; the update becomes STALE.
+    """
+    with workspace.store.reading() as session:
+        row = updates.require(session, update_id)
+        run, verdict, _binding = binding_of(session, row)
+    if verdict.policy_digest != policy.digest:
+        _leave(workspace, row, State.STALE, changed="policy")
+        raise StateError(
+            "The policy has changed since this verdict, so the verdict and its approvals no longer count.",
+            hint="Propose the update again under the present policy.",
+        )
+    deadline = deadline_of(run, policy)
+    if moment >= deadline:
+        _leave(workspace, row, State.EXPIRED)
+        raise StateError(
+            f"The request for approval of {update_id} expired on {deadline:%Y-%m-%d %H:%M} UTC.",
+            hint="Propose the update again.",
+        )
+    known = run.environment if isinstance(run.environment, dict) else {}
+    for alias, compared in ((CHAMPION, row.champion_version), (ANCHOR, known.get("anchor_version"))):
+        present = workspace.registry.alias_version(row.model, alias)
+        if present != compared:
+            _leave(workspace, row, State.STALE, changed=alias)
+            raise PromotionConflict(
+                f"The {alias} of {row.model} is version {present or 'none'} now; the evidence compared with "
+                f"{compared or 'none'}.",
+                hint="Propose the update again, so that it is compared with what is live.",
+            )
+
+
+def require_agreed(
+    workspace: Workspace, session: Session, row: UpdateRow, policy: Policy, moment: datetime
+) -> Binding:
+    """Return what was agreed to, when enough distinct people who may decide today agreed to exactly that.
+
+    Raises:
+        StateError: too few did, or the update was never registered.
+    """
+    run, _verdict, binding = binding_of(session, row)
+    entitled = {
+        workspace.pseudonym(person.name)
+        for person in workspace.principals.values()
+        if set(person.roles) & set(policy.approvals.roles)
+    }
+    given = {approval.approver for approval in approvals.standing(session, run.id, binding=binding, now=moment)}
+    count = len(given & (entitled - {row.submitter}))
+    if count < policy.approvals.required:
+        raise StateError(
+            f"Update {row.id} has {count} of {policy.approvals.required} approvals that count.",
+            hint="An approver may have left principals.toml: propose the update again.",
+        )
+    if row.registered_version is None:
+        raise StateError(f"Update {row.id} was never registered.", hint="Propose it again.")
+    return binding
+
+
+def _leave(workspace: Workspace, row: UpdateRow, to: State, *, changed: str = "") -> None:
+    """Write down that a verdict no longer stands."""
+    with workspace.store.transaction() as session:
+        left = updates.move(session, row.id, to, revision=row.revision)
+        data: dict[str, object] = {"update_digest": row.manifest_digest, "state": left.value}
+        stale = to is State.STALE
+        append(
+            session,
+            type=Event.UPDATE_STALE if stale else Event.UPDATE_EXPIRED,
+            actor=ACTOR,
+            subject=row.id,
+            data={**data, "changed": changed} if stale else data,
+        )
