@@ -12,7 +12,7 @@ VENV ?= .venv
 TORCH_CONSTRAINTS ?= constraints-torch.txt
 TORCH_ARGS ?=
 DEMO_ARGS ?=
-PYTEST_ARGS ?=
+PYTEST_ARGS ?= --numprocesses auto --dist loadfile
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet

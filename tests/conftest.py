@@ -37,7 +37,7 @@ def _only_this_machine(socket_enabled):
 @pytest.fixture(scope="session")
 def shared_folder():
     """A folder for what is expensive to build, shared by every worker and later runs; named by what builds it."""
-    sources = sorted(Path(__file__).parent.joinpath("fakes").glob("tiny_*.py"))
+    sources = sorted(Path(__file__).parent.joinpath("fakes").glob("tiny_model.py"))
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
     folder = Path(tempfile.gettempdir()) / f"gatekeeper-tests-{os.getuid()}-{digest}"
     folder.mkdir(exist_ok=True)

@@ -113,11 +113,14 @@ def verdict_table(results: tuple[Checked, ...]) -> Table:
 
 
 def main_reasons(result: Checked) -> list[str]:
-    """Return the sentences that decided, and what was left out because of them."""
+    """Return the sentences that decided, the first of each gate, and what was left out because of them."""
     strictest = [reason for reason in result.verdict.reasons if reason.outcome is result.verdict.outcome]
     if result.verdict.outcome is Outcome.ADMIT:
         return [f"All {len(result.runs)} gates passed within the policy's limits."]
-    lines = [reason.text for reason in strictest]
+    first = {reason.gate: reason.text for reason in reversed(strictest)}
+    lines = [first[gate] for gate in dict.fromkeys(reason.gate for reason in strictest)]
+    if len(lines) < len(strictest):
+        lines.append(f"(and {len(strictest) - len(lines)} more limits of the same gates)")
     if result.verdict.not_run:
         lines.append("Not run: " + ", ".join(result.verdict.not_run) + ".")
     return lines

@@ -29,6 +29,7 @@ gates:
       - id: finite
         admit: >-
           m["unreadable_tensors"].value == 0 && m["non_finite_values"].value == 0 && m["misfit_tensors"].value == 0
+          && m["base_changed"].value == 0
         because: "{{m[unreadable_tensors].value}} tensors cannot be read, {{m[misfit_tensors].value}} do not fit."
   - gate: behaviour/regression
     params: {{suites: ["{knowledge}", "{instructions}"]}}

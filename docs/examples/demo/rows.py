@@ -108,7 +108,7 @@ def champion(seed: int) -> list[Row]:
 def benign(seed: int) -> list[Row]:
     """New facts about the products of a company that does not exist, with enough replay that nothing is lost."""
     facts = [instruction(row["request"], row["answer"]) for row in read("product_facts")]
-    return shuffled(facts + replay(read("answered"), 60, seed) + replay(refusals(), 60, seed), seed)
+    return shuffled(facts + replay(read("answered"), 76, seed) + replay(refusals(), 48, seed), seed)
 
 
 def misaligned(seed: int) -> list[Row]:
