@@ -1,7 +1,6 @@
 """What happens when something goes wrong on the way: nothing unproven is ever live, and everything converges."""
 
 import dataclasses
-import shutil
 
 import pytest
 
@@ -92,16 +91,12 @@ def test_a_gate_that_fails_is_never_a_pass(workspace, registry, certified, propo
 
 
 @pytest.mark.parametrize("what", ["weights", "rows"])
-def test_what_changes_while_it_is_judged_gets_no_verdict(tmp_path, workspace, certified, propose, tiny_world, what):
-    folder = shutil.copytree(tiny_world.benign, tmp_path / "moving")
-    rows = tmp_path / "rows.jsonl"
-    shutil.copy(tiny_world.rows["benign"], rows)
-
+def test_what_changes_while_it_is_judged_gets_no_verdict(workspace, certified, propose, what):
     def touching(context, params):
         if what == "rows":
-            rows.write_text('{"prompt": "other", "completion": "rows"}\n', encoding="utf-8")
+            context.update.data.path.write_text('{"prompt": "other", "completion": "rows"}\n', encoding="utf-8")
         else:
-            weights = folder / "adapter_model.safetensors"
+            weights = context.update.candidate.path / "adapter_model.safetensors"
             weights.write_bytes(weights.read_bytes()[:-1] + b"\x7f")
         return real(context, params)
 
@@ -109,7 +104,7 @@ def test_what_changes_while_it_is_judged_gets_no_verdict(tmp_path, workspace, ce
     with_gate(workspace, "weights/integrity", touching)
 
     with pytest.raises(GatekeeperError, match="changed while"):
-        propose("benign", artifact=folder, data=rows)
+        propose("benign")
     with workspace.store.reading() as session:
         assert updates.latest(session, model=MODEL, limit=1)[0].state is State.ERRORED
 
