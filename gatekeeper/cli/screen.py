@@ -134,6 +134,7 @@ def summary(results: tuple[Checked, ...]) -> dict[str, object]:
                 "name": result.name,
                 "id": result.update_id,
                 "outcome": result.verdict.outcome.name,
+                "errored": result.verdict.errored,
                 "state": result.state.value,
                 "reasons": [
                     {"gate": reason.gate, "code": reason.code, "text": reason.text, "outcome": reason.outcome.name}
