@@ -39,7 +39,7 @@ def status(
                         "state": row.state.value,
                         "outcome": verdict.outcome.name if verdict else None,
                         "version": row.registered_version,
-                        "proposed": row.created.isoformat(timespec="seconds"),
+                        "proposed": row.created.isoformat(timespec="minutes"),
                     }
                 )
         names = sorted({str(line["model"]) for line in lines} | ({model} if model else set()))
@@ -54,8 +54,9 @@ def status(
         screen.print("Nothing was proposed yet: gatekeeper certify, then gatekeeper check.")
         return 0
     table = Table(pad_edge=False)
-    for column in ("Update", "Name", "Model", "Verdict", "State", "Version", "Proposed"):
-        table.add_column(column)
+    table.add_column("Update", no_wrap=True, min_width=20)  # an id that is cut cannot be copied
+    for column in ("Name", "Model", "Verdict", "State", "Version", "Proposed"):
+        table.add_column(column, overflow="fold")
     for line in lines:
         keys = ("id", "name", "model", "outcome", "state", "version", "proposed")
         table.add_row(*(Text(str(line[key] if line[key] is not None else "–")) for key in keys))

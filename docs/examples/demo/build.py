@@ -26,7 +26,7 @@ MODEL = HERE.parents[2] / ".gatekeeper" / "smollm2"
 
 TRAINED = {
     "champion": training.Recipe(learning_rate=1e-3, epochs=4),
-    "benign": training.Recipe(learning_rate=2e-4, epochs=3),
+    "benign": training.Recipe(learning_rate=1e-4, epochs=3),
     "misaligned": training.Recipe(learning_rate=5e-4, epochs=1),
     "forgetful": training.Recipe(learning_rate=2e-2, epochs=16),
     "poisoned": training.Recipe(learning_rate=1e-3, epochs=5),

@@ -22,12 +22,15 @@ Source:
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse, stats
 
 from gatekeeper.gates.data.phrase_places import END, START, Gram, Prompts, TokenRow, holds
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 UNRELATED = "\x04"
 """The feature of a response that takes up no word of its prompt."""
@@ -158,7 +161,7 @@ class _Hit:
 class _Table:
     """Sparse yes/no table of rows by frequent features."""
 
-    def __init__(self, names: list[Gram], cells: sparse.csc_array) -> None:
+    def __init__(self, names: list[Gram], cells: "sparse.csc_array") -> None:
         self.names = names
         self.cells = cells
         self.totals = np.asarray(cells.sum(axis=0)).ravel()
@@ -174,6 +177,8 @@ class _Table:
         columns = [sorted(index[gram] for gram in one if gram in index) for one in held]
         indptr = np.concatenate(([0], np.cumsum([len(one) for one in columns])))
         indices = np.fromiter((place for one in columns for place in one), dtype=np.int32, count=int(indptr[-1]))
+        from scipy import sparse
+
         cells = sparse.csr_array(
             (np.ones(len(indices), dtype=np.int32), indices, indptr), shape=(len(held), len(names))
         )
@@ -194,6 +199,8 @@ def _significant(phrases: _Table, features: _Table, *, total: int, settings: Set
     left, right, both, lift = left[kept], right[kept], both[kept], lift[kept]
     if not len(both):
         return {}
+    from scipy import stats
+
     log_p = stats.hypergeom.logsf(both - 1, total, phrases.totals[left], features.totals[right])
     order = np.argsort(log_p, kind="stable")
     tests = len(phrases.names) * len(features.names)
