@@ -63,6 +63,10 @@ def materialise(folder: Path, *, gguf: Path | None = None) -> Path:
         model.save_pretrained(building)
         tokenizer.save_pretrained(building)
         building.replace(folder)
+    except OSError:
+        shutil.rmtree(building, ignore_errors=True)
+        if not (folder / "model.safetensors").is_file():  # else somebody else was quicker, which is as good
+            raise
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         raise

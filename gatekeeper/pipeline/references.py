@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gatekeeper.core.digests import sha256_bytes
-from gatekeeper.core.errors import UsageError, VerificationError
+from gatekeeper.core.errors import InputError, UsageError, VerificationError
 from gatekeeper.core.update import Artifact
 from gatekeeper.intake.artifact import read_artifact
 from gatekeeper.pipeline.workspace import ANCHOR, CHAMPION, Workspace
@@ -141,6 +141,11 @@ def _card(workspace: Workspace, model: str, version: str) -> Card:
         raise VerificationError(
             f"Version {version} of {model} did not come through the gate: nothing says what its bytes should be.",
             hint="Somebody moved the alias by hand: move it back, and propose the version as an update.",
+        )
+    if card.base_path is not None and not card.base_path.is_dir():
+        raise InputError(
+            f"The base model of version {version} of {model} is no longer at {card.base_path}.",
+            hint="Put it back where it was when the version was registered: candidates are compared on those bytes.",
         )
     return card
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from gatekeeper.core.errors import GatekeeperError, RegistryError, VerificationError
+from gatekeeper.core.errors import GatekeeperError, InputError, RegistryError, VerificationError
 from gatekeeper.core.states import State
 from gatekeeper.pipeline.approve import approve
 from gatekeeper.pipeline.promote import promote, recover
@@ -163,3 +163,11 @@ def test_a_promotion_cut_off_after_the_alias_is_finished_at_the_next_start(
     assert settled == (checked.update_id,)
     assert state_of(workspace, checked.update_id) is State.ACTIVE
     assert events_of(workspace, checked.update_id)[-1] == "promotion.observed"
+
+
+def test_a_base_that_was_moved_away_is_named(workspace, registry, certified, propose, tiny_world, tmp_path):
+    card = next((registry.root / f"fake-run-{MODEL}-1").rglob("gatekeeper.json"))
+    card.write_text(card.read_text(encoding="utf-8").replace(str(tiny_world.base), str(tmp_path / "gone")))
+
+    with pytest.raises(InputError, match="no longer at"):
+        propose("benign")
