@@ -145,11 +145,15 @@ def _evaluate(
         with run.evaluation(opened, audience) as resources:
             step = run.certify if first else run.check
             checked = step(opened, proposal, chosen, resources, audience)
-    write_reports((checked,), targets, model=model, title=f"{model}: {proposal.name}")
     if as_json:
         print_json(summary((checked,)))
     else:
         _show(screen, checked)
+    try:
+        write_reports((checked,), targets, model=model, title=f"{model}: {proposal.name}")
+    except UsageError as error:  # the verdict above stands, and is the one object on standard output
+        console(as_json=True).print(f"{error.message} {error.hint}", style="bold red", markup=False)
+        return error.exit_code
     return exit_code(checked.verdict)
 
 

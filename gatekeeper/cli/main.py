@@ -5,11 +5,13 @@ Exit codes: ``0`` admitted (an approval may still be pending), verified, or a de
 that no wrapper confuses them with its own 1 or 2.
 """
 
+import importlib.metadata
 import importlib.util
 import json
 import os
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -37,9 +39,25 @@ def build_app() -> typer.Typer:
         add_completion=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
+    app.callback()(_options)
     for module in (demo, project, check, status, approvals, scan, policy, ledger):
         module.register(app)
     return app
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"gatekeeper {importlib.metadata.version('gatekeeper')}\n")
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """The gate around every weight or adapter update of a language model."""
+    del version
 
 
 def main() -> None:
@@ -65,6 +83,8 @@ def run(arguments: list[str]) -> int:
         _say(as_json, error.message, error.hint)
         return error.exit_code
     except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):  # the reader of our output left; nobody is there to tell
+            return EXIT_NOT_EVALUATED
         _say(as_json, f"Something ended the command early ({error.code}); nothing was admitted.", "Run it again.")
         return EXIT_NOT_EVALUATED
     except BrokenPipeError:

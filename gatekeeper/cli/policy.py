@@ -104,7 +104,7 @@ def _explain_update(settings: Settings, update_id: str, override: str | None, *,
         return 0
     table = Table(title=f"{row.name}: {verdict.outcome.name}", title_justify="left", show_lines=True, pad_edge=False)
     for column in ("Limit", "Vote", "Because"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for line in lines:
         table.add_row(
             Text(f"{line.gate}/{line.id}"), Text(line.outcome.name, style=STYLES[line.outcome]), Text(line.text)

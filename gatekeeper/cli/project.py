@@ -57,7 +57,14 @@ def init(
     """Set a project up: settings, a policy to edit, people, keys, database. Nothing that exists is overwritten."""
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is not a folder.", hint="Name a folder, or none for the current one.")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".gatekeeper").mkdir(exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"{folder} cannot be written: {(error.strerror or 'unknown reason').lower()}.",
+            hint="Name a folder you may write to.",
+        ) from error
     settings = Settings(root=folder.resolve())
     written = [
         name

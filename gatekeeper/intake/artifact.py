@@ -55,7 +55,8 @@ def read_artifact(folder: Path, base: Path | None) -> Artifact:
         manifest = artifact_manifest(folder, None)
         if kind is not UpdateKind.UNKNOWN:
             raise UsageError(
-                f"{folder} is an adapter and needs the model it stands on.", hint="Name its base model's folder."
+                f"{folder} is an adapter and needs the model it stands on.",
+                hint="Name its base model's folder with --base.",
             )
         return Artifact(path=folder, base=None, kind=kind, manifest=manifest)
     manifest = artifact_manifest(folder, base_manifest(base))

@@ -175,7 +175,7 @@ def _require_entitled(workspace: Workspace, row: UpdateRow, person: str, policy:
     if workspace.pseudonym(person) == row.submitter:
         raise StateError(
             f"{person} proposed this update and cannot decide about it.",
-            hint="Somebody else has to: gatekeeper approve.",
+            hint=f"Somebody else has to: gatekeeper approve {row.id} --as NAME.",
         )
     if "author" in policy.approvals.distinct_from:
         raise StateError(

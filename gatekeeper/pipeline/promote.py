@@ -54,7 +54,13 @@ def promote(workspace: Workspace, update_id: str, *, policy: Policy, now: dateti
         with workspace.store.reading() as session:
             state = updates.require(session, update_id).state
         if state not in (State.APPROVED, State.PROMOTION_FAILED):
-            raise StateError(f"Update {update_id} is {state}, not approved.", hint="See `gatekeeper status`.")
+            hint = f"Somebody approves it first: gatekeeper approve {update_id} --as NAME."
+            if state is State.ACTIVE:
+                hint = "It is live already."
+            raise StateError(
+                f"Update {update_id} is {state}, not approved.",
+                hint=hint if state in (State.PENDING_APPROVAL, State.ACTIVE) else "See `gatekeeper status`.",
+            )
         require_current(workspace, update_id, policy=policy, moment=moment)
         return _carry_out(workspace, _intend(workspace, update_id, policy, moment))
 

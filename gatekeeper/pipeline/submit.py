@@ -13,8 +13,8 @@ from audits.ledger.events import Event
 from audits.ledger.leaf import label
 from audits.ledger.log import append
 from gatekeeper.core.errors import UsageError
-from gatekeeper.core.update import Provenance, Update
-from gatekeeper.intake.artifact import read_artifact
+from gatekeeper.core.update import Provenance, Update, UpdateKind
+from gatekeeper.intake.artifact import read_artifact, recognise
 from gatekeeper.intake.rows import open_rows, read_training_data
 from gatekeeper.pipeline.references import Reference
 from gatekeeper.pipeline.workspace import Workspace
@@ -81,6 +81,11 @@ def submit(workspace: Workspace, proposal: Proposal, champion: Reference | None)
         InputError: the rows cannot be read, or there are none.
     """
     base = proposal.base if proposal.base is not None else (champion.artifact.base if champion else None)
+    if base is not None and recognise(base) is not UpdateKind.FULL_WEIGHTS:
+        raise UsageError(
+            f"{base} is no base model: it holds no config.json with weights of its own.",
+            hint="Name the folder of the full model that the adapter was trained on with --base.",
+        )
     read_artifact(proposal.artifact, base)  # what is missing or unreadable is said of the proposer's own folder
     update_id = updates.new_update_id()
     kept = workspace.intake_dir / update_id

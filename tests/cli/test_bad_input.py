@@ -154,3 +154,41 @@ def test_an_interrupt_promotes_nothing(live, gatekeeper, tiny_world, monkeypatch
     assert ended.code == 30
     assert "nothing was promoted" in ended.err
     assert gatekeeper("status", "--json").json["aliases"][MODEL]["champion"] == "1"
+
+
+def test_a_base_that_is_an_adapter_is_no_base(project, gatekeeper, tiny_world):
+    ended = gatekeeper(
+        "certify", "--model", MODEL, "--update", tiny_world.champion, "--base", tiny_world.champion, "--json"
+    )
+
+    assert ended.code == 64
+    assert "--base" in ended.json["error"]["hint"]
+
+
+def test_a_report_that_cannot_be_written_does_not_hide_the_verdict(live, gatekeeper, tiny_world):
+    ended = gatekeeper(
+        "check", "--model", MODEL, "--update", tiny_world.benign, "--data", tiny_world.rows["benign"],
+        "--report", "html=/proc/report.html", "--json",
+    )  # fmt: skip
+
+    assert ended.code == 64
+    assert ended.json["updates"][0]["outcome"] == "ADMIT"
+    assert "cannot be written" in ended.err
+
+
+def test_promoting_what_nobody_approved_names_the_next_step(live, gatekeeper, tiny_world):
+    checked = gatekeeper(
+        "check", "--model", MODEL, "--update", tiny_world.benign, "--data", tiny_world.rows["benign"], "--json"
+    )
+    update = checked.json["updates"][0]["id"]
+
+    ended = gatekeeper("promote", update)
+
+    assert ended.code == 30
+    assert f"gatekeeper approve {update}" in ended.err
+
+
+def test_the_version_is_printed(gatekeeper):
+    ended = gatekeeper("--version")
+
+    assert (ended.code, ended.out.split()[0]) == (0, "gatekeeper")
