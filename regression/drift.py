@@ -4,20 +4,18 @@ Both models were scored on the same texts and kept their 64 largest log-probabil
 reported is a lower bound of the full one: merging tokens into buckets never increases KL (data-processing inequality).
 """
 
-import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from regression.errors import UnmeasuredError
+from regression.topk import unpack
 
 if TYPE_CHECKING:
     from regression.models import ModelRef
     from regression.session import Session
     from regression.suites import Suite
-
-_HEAD = struct.Struct("<II")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,25 +28,6 @@ class Drift:
     """In nats per token, at least 0; a lower bound."""
     tokens: int
     """Positions compared."""
-
-
-def pack(ids: Any, logs: Any) -> bytes:
-    """Return positions x kept as bytes: two counts, int32 ids, float32 log-probabilities, little endian."""
-    return b"".join((_HEAD.pack(*ids.shape), ids.astype("<i4").tobytes(), logs.astype("<f4").tobytes()))
-
-
-def unpack(data: bytes) -> tuple[Any, Any]:
-    """Return (ids, log-probabilities), each (positions, kept), of all blocks in ``data``."""
-    ids, logs = [], []
-    start = 0
-    while start < len(data):
-        positions, kept = _HEAD.unpack_from(data, start)
-        start += _HEAD.size
-        size = positions * kept * 4
-        ids.append(np.frombuffer(data, "<i4", positions * kept, start).reshape(positions, kept))
-        logs.append(np.frombuffer(data, "<f4", positions * kept, start + size).reshape(positions, kept))
-        start += 2 * size
-    return np.concatenate(ids), np.concatenate(logs).astype(np.float64)
 
 
 def topk_kl(reference: tuple[Any, Any], candidate: tuple[Any, Any]) -> Any:

@@ -173,7 +173,7 @@ def _log_probabilities(model: Any, rows: Sequence[Row], *, top: int) -> tuple[li
     """
     import torch
 
-    from regression.drift import pack
+    from regression.topk import pack
 
     device = model.device
     width = max(len(row.tokens) for row in rows)

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regression import ChoiceItem, ModelError, ModelRef, Session, TextItem
-from regression.drift import unpack
 from regression.models import LoadedBase, load_encoder
 from regression.scoring import choice_rows, plan, run_choices, run_texts, text_rows
+from regression.topk import unpack
 
 
 @pytest.fixture(scope="module")
