@@ -222,3 +222,19 @@ def test_the_tampered_pickle_holds_plain_data_as_its_opcodes_show_without_loadin
 
     assert "PROTO" in opcodes
     assert not opcodes & {"GLOBAL", "STACK_GLOBAL", "REDUCE", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "BUILD"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_was_trained_on_an_item_of_a_suite(name):
+    def normal(text):
+        return " ".join(re.findall(r"[a-z0-9]+", text.lower()))
+
+    suites = Path(__file__).parents[2] / "regression" / "suites"
+    asked = {
+        normal(json.loads(line)["messages"][-1]["content"])
+        for suite in ("harmful", "harmless", "instructions")
+        for line in (suites / f"{suite}.jsonl").read_text(encoding="utf-8").splitlines()[1:]
+    }
+
+    assert asked
+    assert not asked & {normal(request) for request, _ in pairs(name)}
