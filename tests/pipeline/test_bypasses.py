@@ -1,9 +1,9 @@
 """Every way round the gate that was ever possible stays closed."""
 
-import dataclasses
 import shutil
 
 import pytest
+from pipeline_views import state_of, with_gate
 from tiny_policy import tiny_policy_text
 
 from gatekeeper.core.errors import StateError, UsageError, VerificationError
@@ -17,15 +17,9 @@ from gatekeeper.pipeline.promote import promote, recover
 from gatekeeper.pipeline.submit import Proposal
 from gatekeeper.pipeline.turns import turn
 from gatekeeper.pipeline.verify import verify_alias
-from gatekeeper.store import updates
 from policies.load import policy_from_text
 
 MODEL = "tiny"
-
-
-def state_of(workspace, update_id):
-    with workspace.store.reading() as session:
-        return updates.require(session, update_id).state
 
 
 @pytest.fixture
@@ -170,8 +164,7 @@ def test_a_gate_that_ends_the_process_with_success(workspace, certified, propose
     def leaving(context, params):
         raise SystemExit(0)
 
-    gate = dataclasses.replace(workspace.catalogue["data/schema"], measure=leaving)
-    object.__setattr__(workspace, "catalogue", {**workspace.catalogue, "data/schema": gate})
+    with_gate(workspace, "data/schema", leaving)
 
     checked = propose("benign")
 

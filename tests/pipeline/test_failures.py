@@ -1,33 +1,16 @@
 """What happens when something goes wrong on the way: nothing unproven is ever live, and everything converges."""
 
-import dataclasses
-
 import pytest
+from pipeline_views import events_of, state_of, with_gate
 
 from gatekeeper.core.errors import GatekeeperError, InputError, RegistryError, VerificationError
 from gatekeeper.core.states import State
 from gatekeeper.pipeline.approve import approve
 from gatekeeper.pipeline.promote import promote, recover
 from gatekeeper.pipeline.verify import verify_alias
-from gatekeeper.store import entries, updates
+from gatekeeper.store import updates
 
 MODEL = "tiny"
-
-
-def state_of(workspace, update_id):
-    with workspace.store.reading() as session:
-        return updates.require(session, update_id).state
-
-
-def events_of(workspace, update_id):
-    with workspace.store.reading() as session:
-        return [entry.type for entry in entries.of_subject(session, update_id)]
-
-
-def with_gate(workspace, gate_id, measure):
-    """Put another measurement behind one gate of the workspace."""
-    gate = dataclasses.replace(workspace.catalogue[gate_id], measure=measure)
-    object.__setattr__(workspace, "catalogue", {**workspace.catalogue, gate_id: gate})
 
 
 def test_evidence_against_an_older_champion_goes_stale(workspace, registry, certified, propose, policy):

@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+from pipeline_views import events_of, state_of
 
 from audits.ledger.check import verify_entries
 from gatekeeper.core.errors import StateError, UsageError
@@ -13,19 +14,9 @@ from gatekeeper.pipeline.approve import approve, reject
 from gatekeeper.pipeline.promote import promote
 from gatekeeper.pipeline.verify import verify_alias
 from gatekeeper.pipeline.withdraw import withdraw
-from gatekeeper.store import entries, updates
+from gatekeeper.store import entries
 
 MODEL = "tiny"
-
-
-def state_of(workspace, update_id):
-    with workspace.store.reading() as session:
-        return updates.require(session, update_id).state
-
-
-def events_of(workspace, update_id):
-    with workspace.store.reading() as session:
-        return [entry.type for entry in entries.of_subject(session, update_id)]
 
 
 def blocking_gates(checked):

@@ -64,29 +64,24 @@ def evaluate(context: GateContext, source: str) -> Triple:
 
 def paired_metric(name: str, paired: Paired, alpha: float, unit: str = "share") -> Metric:
     """Return a mean paired difference with its one-sided bounds at level 1 − alpha."""
-    return Metric(
-        name=name,
-        value=paired.delta,
-        low=paired.low,
-        high=paired.high,
-        confidence=1 - alpha,
-        unit=unit,
-        n=paired.n,
-        method=paired.method,
-    )
+    return _bounded(name, paired.delta, paired, alpha, unit)
 
 
 def mean_metric(name: str, estimate: Proportion, alpha: float, unit: str = "share") -> Metric:
     """Return a mean score with its one-sided bounds at level 1 − alpha."""
+    return _bounded(name, estimate.mean, estimate, alpha, unit)
+
+
+def _bounded(name: str, value: float, bounds: Paired | Proportion, alpha: float, unit: str) -> Metric:
     return Metric(
         name=name,
-        value=estimate.mean,
-        low=estimate.low,
-        high=estimate.high,
+        value=value,
+        low=bounds.low,
+        high=bounds.high,
         confidence=1 - alpha,
         unit=unit,
-        n=estimate.n,
-        method=estimate.method,
+        n=bounds.n,
+        method=bounds.method,
     )
 
 
