@@ -44,6 +44,26 @@ class Event(StrEnum):
     """A first champion and anchor were set under absolute limits. Subject: the update."""
     CHAMPION_SUPERSEDED = "champion.superseded"
     """Another version took its alias. Subject: the update that lost it."""
+    UPDATE_ROLLED_BACK = "update.rolled_back"
+    """The champion went back to an earlier version. Subject: the update that lost its alias."""
+    UPDATE_REVOKED = "update.revoked"
+    """No passport covers these bytes any more. Subject: the update."""
+    REQUEST_OPENED = "request.opened"
+    """A person asked for something beside an ordinary promotion. Subject: the update."""
+    REQUEST_APPROVED = "request.approved"
+    """A person agreed to exactly that. Subject: the update."""
+    REQUEST_REFUSED = "request.refused"
+    """A person refused it. Subject: the update."""
+    REQUEST_CLOSED = "request.closed"
+    """It was carried out, or its time ran out. Subject: the update."""
+    DRIFT_FOUND = "drift.found"
+    """Registry, database and files came apart behind the gate's back. Subject: the drift."""
+    DRIFT_CLEARED = "drift.cleared"
+    """They agree again. Subject: the drift."""
+    KEY_ROTATED = "key.rotated"
+    """Another key signs from here on. Subject: the key's purpose."""
+    TRUST_PINNED = "trust.pinned"
+    """What verifiers trust was written down anew. Subject: the trust file's digest."""
     TEXT_ERASED = "text.erased"
     """Names or comments were deleted on request. Subject: what they belonged to."""
 
@@ -69,10 +89,21 @@ EVENTS: Mapping[Event, frozenset[str]] = MappingProxyType(
                 "evidence_digest",
                 "comment_digest",
                 "expires",
+                "key",
+                "envelope_digest",
             }
         ),
         Event.APPROVAL_REFUSED: frozenset(
-            {"run", "approval", "update_digest", "policy_digest", "evidence_digest", "comment_digest"}
+            {
+                "run",
+                "approval",
+                "update_digest",
+                "policy_digest",
+                "evidence_digest",
+                "comment_digest",
+                "key",
+                "envelope_digest",
+            }
         ),
         Event.UPDATE_EXPIRED: frozenset({"update_digest", "state"}),
         Event.UPDATE_STALE: frozenset({"update_digest", "state", "changed"}),
@@ -80,6 +111,9 @@ EVENTS: Mapping[Event, frozenset[str]] = MappingProxyType(
         Event.PROMOTION_INTENDED: frozenset(
             {
                 "promotion",
+                "kind",
+                "nonce",
+                "request",
                 "registry",
                 "model",
                 "version",
@@ -96,6 +130,34 @@ EVENTS: Mapping[Event, frozenset[str]] = MappingProxyType(
             {"registry", "model", "version", "aliases", "update_digest", "policy_digest", "evidence_digest"}
         ),
         Event.CHAMPION_SUPERSEDED: frozenset({"registry", "model", "version", "alias", "by"}),
+        Event.UPDATE_ROLLED_BACK: frozenset({"registry", "model", "version", "alias", "by"}),
+        Event.UPDATE_REVOKED: frozenset({"registry", "model", "version", "update_digest", "code", "request"}),
+        Event.REQUEST_OPENED: frozenset(
+            {
+                "request",
+                "action",
+                "registry",
+                "model",
+                "version",
+                "alias",
+                "expected_previous",
+                "update_digest",
+                "policy_digest",
+                "evidence_digest",
+                "incident",
+                "justification_digest",
+                "required",
+                "expires",
+                "valid_until",
+            }
+        ),
+        Event.REQUEST_APPROVED: frozenset({"request", "action", "decision", "key", "envelope_digest"}),
+        Event.REQUEST_REFUSED: frozenset({"request", "action", "decision", "key", "envelope_digest"}),
+        Event.REQUEST_CLOSED: frozenset({"request", "action", "state"}),
+        Event.DRIFT_FOUND: frozenset({"kind", "registry", "model", "alias", "version", "observed"}),
+        Event.DRIFT_CLEARED: frozenset({"by"}),
+        Event.KEY_ROTATED: frozenset({"old", "new"}),
+        Event.TRUST_PINNED: frozenset({"policies", "approvers"}),
         Event.TEXT_ERASED: frozenset({"what"}),
     }
 )

@@ -18,7 +18,7 @@ from gatekeeper.core.states import State
 from gatekeeper.core.verdict import Outcome
 from gatekeeper.pipeline.standing import binding_of, deadline_of, require_current
 from gatekeeper.pipeline.workspace import Workspace
-from gatekeeper.store import approvals, updates
+from gatekeeper.store import approvals, texts, updates
 from gatekeeper.store.approvals import Binding
 from gatekeeper.store.tables import Decision, RunRow, UpdateRow
 from policies.policy import Policy
@@ -121,7 +121,7 @@ def _record(
     deadline: datetime,
     moment: datetime,
 ) -> Decided:
-    _require_entitled(workspace, row, person, policy)
+    _require_entitled(workspace, session, row, person, policy)
     actor = workspace.remember(session, person)
     given = approvals.add(
         session,
@@ -131,7 +131,8 @@ def _record(
         approver=actor,
         binding=binding,
         expires=deadline,
-        comment=comment,
+        envelope=None,
+        comment_digest=texts.keep(session, subject=row.id, body=comment),
         now=moment,
     )
     data: dict[str, object] = {
@@ -141,6 +142,8 @@ def _record(
         "policy_digest": binding.policy_digest,
         "evidence_digest": binding.evidence_digest,
         "comment_digest": given.comment_digest,
+        "key": None,
+        "envelope_digest": None,
     }
     required = policy.approvals.required
     standing = len(approvals.standing(session, run.id, binding=binding, now=moment))
@@ -161,7 +164,7 @@ def _record(
     return Decided(state=State.APPROVED, given=standing, required=required)
 
 
-def _require_entitled(workspace: Workspace, row: UpdateRow, person: str, policy: Policy) -> None:
+def _require_entitled(workspace: Workspace, session: Session, row: UpdateRow, person: str, policy: Policy) -> None:
     principal = workspace.principals.get(person)
     if principal is None:
         raise UsageError(
@@ -172,7 +175,7 @@ def _require_entitled(workspace: Workspace, row: UpdateRow, person: str, policy:
             f"{person} holds none of the roles that may decide here ({', '.join(policy.approvals.roles)}).",
             hint="Ask somebody who does, or change principals.toml.",
         )
-    if workspace.pseudonym(person) == row.submitter:
+    if workspace.pseudonym(session, person) == row.submitter:
         raise StateError(
             f"{person} proposed this update and cannot decide about it.",
             hint=f"Somebody else has to: gatekeeper approve {row.id} --as NAME.",
@@ -184,5 +187,5 @@ def _require_entitled(workspace: Workspace, row: UpdateRow, person: str, policy:
         )
     provenance = row.provenance if isinstance(row.provenance, dict) else {}
     trainer = str(provenance.get("trainer") or "")
-    if trainer.strip() and workspace.pseudonym(trainer) == workspace.pseudonym(person):
+    if trainer.strip() and workspace.lookup(trainer) == workspace.lookup(person):
         raise StateError(f"{person} trained this update and cannot decide about it.", hint="Somebody else has to.")

@@ -23,7 +23,7 @@ from gatekeeper.pipeline.standing import binding_of, require_agreed, require_cur
 from gatekeeper.pipeline.turns import turn
 from gatekeeper.pipeline.workspace import ANCHOR, CHAMPION, Workspace
 from gatekeeper.store import promotions, updates
-from gatekeeper.store.tables import PromotionRow, PromotionState, UpdateRow
+from gatekeeper.store.tables import PromotionKind, PromotionRow, PromotionState, UpdateRow
 from policies.policy import Policy
 
 
@@ -107,15 +107,19 @@ def _intend(workspace: Workspace, update_id: str, policy: Policy, moment: dateti
             version=version,
             alias=CHAMPION,
             expected_previous=row.champion_version,
+            kind=PromotionKind.CERTIFY if row.champion_version is None else PromotionKind.PROMOTE,
             now=moment,
         )
-        append(
+        entry = append(
             session,
             type=Event.PROMOTION_INTENDED,
             actor=ACTOR,
             subject=update_id,
             data={
                 "promotion": intent.id,
+                "kind": intent.kind.value,
+                "nonce": intent.nonce,
+                "request": intent.request_id,
                 "registry": intent.registry_id,
                 "model": label(row.model),
                 "version": version,
@@ -126,6 +130,8 @@ def _intend(workspace: Workspace, update_id: str, policy: Policy, moment: dateti
                 "evidence_digest": binding.evidence_digest,
             },
         )
+        intent.intent_seq = entry.seq
+        session.flush()
     return intent
 
 

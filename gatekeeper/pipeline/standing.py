@@ -93,7 +93,7 @@ def require_agreed(
     """
     run, _verdict, binding = binding_of(session, row)
     entitled = {
-        workspace.pseudonym(person.name)
+        workspace.pseudonym(session, person.name)
         for person in workspace.principals.values()
         if set(person.roles) & set(policy.approvals.roles)
     }

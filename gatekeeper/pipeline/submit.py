@@ -63,7 +63,7 @@ def require_known(workspace: Workspace, person: str) -> None:
     Raises:
         UsageError: they are not.
     """
-    if workspace.pseudonym(person) not in {workspace.pseudonym(name) for name in workspace.principals}:
+    if workspace.lookup(person) not in {workspace.lookup(name) for name in workspace.principals}:
         raise UsageError(
             f"{person} is not among this project's people, so they cannot propose an update.",
             hint="Name them in principals.toml, or say who proposes with --as NAME or GATEKEEPER_ACTOR.",

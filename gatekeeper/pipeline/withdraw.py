@@ -16,8 +16,8 @@ def withdraw(workspace: Workspace, update_id: str, *, person: str) -> None:
     """
     with workspace.store.transaction() as session:
         row = updates.require(session, update_id)
-        actor = workspace.pseudonym(person)
-        if actor != row.submitter:
+        actor = workspace.pseudonym(session, person)
+        if actor is None or actor != row.submitter:
             raise StateError(f"{person} did not propose {update_id}.", hint="Reject it instead: gatekeeper reject.")
         left = updates.move(session, update_id, State.WITHDRAWN)
         append(

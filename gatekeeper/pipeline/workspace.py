@@ -14,7 +14,7 @@ from audits.ledger.pseudonyms import pseudonym
 from gatekeeper.core.digests import Plain
 from gatekeeper.core.gate import Gate
 from gatekeeper.registry.port import Registry
-from gatekeeper.store import models
+from gatekeeper.store import people
 from gatekeeper.store.database import Store
 
 CHAMPION = "champion"
@@ -54,15 +54,22 @@ class Workspace:
     lock_file: Path
     """Held by whoever promotes on this machine, so that nobody settles a promotion that is still going on."""
 
-    def pseudonym(self, person: str) -> str:
-        """Return the stable pseudonym of a person's name."""
+    def lookup(self, person: str) -> str:
+        """Return what finds a person's row: the same for every spelling of one name, and in no leaf."""
         return pseudonym(self.pseudonym_key, person)
+
+    def pseudonym(self, session: Session, person: str) -> str | None:
+        """Return the pseudonym a person is known by; ``None`` for somebody unknown here, or erased."""
+        return people.pseudonym(session, self.lookup(person))
 
     def remember(self, session: Session, person: str) -> str:
         """Return the pseudonym, after writing down whose it is in the erasable table."""
-        alias = self.pseudonym(person)
-        models.remember_person(session, alias, person)
-        return alias
+        return people.remember(
+            session,
+            lookup=self.lookup(person),
+            display_name=person,
+            pseudonym_of=lambda key: pseudonym(key, person),
+        )
 
 
 def environment() -> dict[str, Plain]:

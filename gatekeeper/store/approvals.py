@@ -1,23 +1,19 @@
 """Approvals: who decided what about exactly which bytes, policy and evidence.
 
-What an approver wrote lies in a table of its own beside its salt; the approval keeps only the salted digest.
+What an approver wrote lies in a table of its own (:mod:`gatekeeper.store.texts`); the approval keeps only the digest.
 """
 
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 
-from gatekeeper.core.digests import Digest, sha256_bytes
+from gatekeeper.core.digests import Digest
 from gatekeeper.core.errors import StateError
-from gatekeeper.store.tables import ApprovalRow, CommentRow, Decision
-
-_SALT_BYTES: Final = 32
+from gatekeeper.store.tables import ApprovalRow, Decision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +25,6 @@ class Binding:
     evidence_digest: Digest
 
 
-def salted_digest(salt: bytes, text: str) -> Digest:
-    """Return the digest of ``text`` that says nothing about it to whoever lacks ``salt``."""
-    return sha256_bytes(salt + text.encode())
-
-
 def add(
     session: Session,
     *,
@@ -43,15 +34,15 @@ def add(
     approver: str,
     binding: Binding,
     expires: datetime,
-    comment: str = "",
+    envelope: str | None,
+    comment_digest: Digest | None = None,
     now: datetime | None = None,
 ) -> ApprovalRow:
-    """Write down one person's decision.
+    """Write down one person's decision, with the envelope that their own key signed.
 
     Raises:
         StateError: this person has already decided about this run.
     """
-    salt = secrets.token_bytes(_SALT_BYTES)
     row = ApprovalRow(
         id=f"apr-{secrets.token_hex(8)}",
         update_id=update_id,
@@ -61,7 +52,8 @@ def add(
         update_digest=binding.update_digest,
         policy_digest=binding.policy_digest,
         evidence_digest=binding.evidence_digest,
-        comment_digest=salted_digest(salt, comment) if comment else None,
+        comment_digest=comment_digest,
+        envelope=envelope,
         given=now or datetime.now(UTC),
         expires=expires,
     )
@@ -77,21 +69,18 @@ def add(
         if "approver" not in str(error.orig):
             raise
         raise _already_decided(run_id) from error
-    if comment:
-        session.add(CommentRow(approval_id=row.id, salt=salt, body=comment))
-        session.flush()
     return row
 
 
 def of_run(session: Session, run_id: str) -> list[ApprovalRow]:
-    """Return every decision about one run, oldest first, with what was written."""
-    query = select(ApprovalRow).where(ApprovalRow.run_id == run_id).options(selectinload(ApprovalRow.comment))
+    """Return every decision about one run, oldest first."""
+    query = select(ApprovalRow).where(ApprovalRow.run_id == run_id)
     return list(session.scalars(query.order_by(ApprovalRow.given, ApprovalRow.id)))
 
 
 def of_update(session: Session, update_id: str) -> list[ApprovalRow]:
-    """Return every decision about one update, over all its runs, oldest first, with what was written."""
-    query = select(ApprovalRow).where(ApprovalRow.update_id == update_id).options(selectinload(ApprovalRow.comment))
+    """Return every decision about one update, over all its runs, oldest first."""
+    query = select(ApprovalRow).where(ApprovalRow.update_id == update_id)
     return list(session.scalars(query.order_by(ApprovalRow.given, ApprovalRow.id)))
 
 
@@ -110,24 +99,6 @@ def standing(session: Session, run_id: str, *, binding: Binding, now: datetime |
         ApprovalRow.expires > moment,
     )
     return list(session.scalars(query.order_by(ApprovalRow.given, ApprovalRow.id)))
-
-
-def comments(session: Session, update_id: str) -> Mapping[str, str]:
-    """Return what was written about an update, by approval id; erased comments are left out."""
-    query = (
-        select(CommentRow)
-        .join(ApprovalRow, ApprovalRow.id == CommentRow.approval_id)
-        .where(ApprovalRow.update_id == update_id)
-    )
-    return {row.approval_id: row.body for row in session.scalars(query)}
-
-
-def erase_comment(session: Session, approval_id: str) -> bool:
-    """Forget what was written and its salt; return whether there was anything."""
-    found = session.execute(
-        delete(CommentRow).where(CommentRow.approval_id == approval_id).returning(CommentRow.approval_id)
-    )
-    return found.first() is not None
 
 
 def _already_decided(what: str) -> StateError:

@@ -1,12 +1,11 @@
-"""Registered models under the gate, and the names behind pseudonyms."""
+"""Registered models under the gate."""
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from gatekeeper.core.errors import StoreError
-from gatekeeper.store.tables import ModelRow, PersonRow
+from gatekeeper.store.tables import ModelRow
 
 DEFAULT_PROTECTED = ("champion", "anchor")
 """Aliases that only a promotion may move, unless said otherwise."""
@@ -41,26 +40,3 @@ def protected_aliases(session: Session, name: str) -> tuple[str, ...]:
             f"The protected aliases of {name} are no list.", hint="Restore the application database from a copy."
         )
     return tuple(str(alias) for alias in row.protected_aliases)
-
-
-def remember_person(session: Session, pseudonym: str, display_name: str) -> None:
-    """Write down who a pseudonym is, or correct it."""
-    session.merge(PersonRow(pseudonym=pseudonym, display_name=display_name))
-    session.flush()
-
-
-def display_name(session: Session, pseudonym: str) -> str | None:
-    """Return who a pseudonym is, or ``None`` when nobody wrote it down or it was erased."""
-    row = session.get(PersonRow, pseudonym)
-    return None if row is None else row.display_name
-
-
-def display_names(session: Session) -> dict[str, str]:
-    """Return every pseudonym that still has a name."""
-    return {row.pseudonym: row.display_name for row in session.scalars(select(PersonRow))}
-
-
-def erase_person(session: Session, pseudonym: str) -> bool:
-    """Forget who a pseudonym is; return whether it was known."""
-    found = session.execute(delete(PersonRow).where(PersonRow.pseudonym == pseudonym).returning(PersonRow.pseudonym))
-    return found.first() is not None

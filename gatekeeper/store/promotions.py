@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from gatekeeper.core.errors import PromotionConflict, StateError
-from gatekeeper.store.tables import PromotionRow, PromotionState
+from gatekeeper.store.tables import PromotionKind, PromotionRow, PromotionState
 
 
 def intend(
@@ -24,9 +24,11 @@ def intend(
     version: str,
     alias: str,
     expected_previous: str | None,
+    kind: PromotionKind,
+    request_id: str | None = None,
     now: datetime | None = None,
 ) -> PromotionRow:
-    """Write down that an alias is about to be moved.
+    """Write down that an alias is about to be moved; the caller fills in ``intent_seq`` in the same transaction.
 
     Raises:
         PromotionConflict: another move of this alias is under way.
@@ -39,6 +41,11 @@ def intend(
         version=version,
         alias=alias,
         expected_previous=expected_previous,
+        kind=kind,
+        request_id=request_id,
+        nonce=secrets.token_hex(16),
+        intent_seq=None,
+        passport=None,
         state=PromotionState.PROMOTING,
         started=now or datetime.now(UTC),
         finished=None,
@@ -53,6 +60,34 @@ def intend(
         if other is None:
             raise
         raise _conflict(other) from error
+    return row
+
+
+def issued(session: Session, promotion_id: str, passport: str) -> None:
+    """Keep the passport of an attempt that is under way.
+
+    Raises:
+        StateError: the attempt has ended.
+    """
+    kept = session.execute(
+        update(PromotionRow)
+        .where(PromotionRow.id == promotion_id, PromotionRow.state == PromotionState.PROMOTING)
+        .values(passport=passport)
+        .returning(PromotionRow.id)
+    )
+    if kept.first() is None:
+        raise _not_under_way(promotion_id)
+
+
+def require(session: Session, promotion_id: str) -> PromotionRow:
+    """Return one attempt.
+
+    Raises:
+        StateError: there is none of that id.
+    """
+    row = session.get(PromotionRow, promotion_id)
+    if row is None:
+        raise StateError(f"There is no promotion {promotion_id}.", hint="Look for it with `gatekeeper status`.")
     return row
 
 
@@ -73,9 +108,7 @@ def finish(session: Session, promotion_id: str, state: PromotionState, *, now: d
         execution_options={"synchronize_session": "fetch"},
     )
     if ended.first() is None:
-        raise StateError(
-            f"Promotion {promotion_id} is not under way.", hint="Look at the update again with `gatekeeper status`."
-        )
+        raise _not_under_way(promotion_id)
 
 
 def under_way(session: Session, *, registry_id: str, model: str, alias: str) -> PromotionRow | None:
@@ -109,7 +142,14 @@ def last_observed(session: Session, *, registry_id: str, model: str, alias: str)
         PromotionRow.alias == alias,
         PromotionRow.state == PromotionState.OBSERVED,
     )
-    return session.scalars(query.order_by(PromotionRow.finished.desc(), PromotionRow.id).limit(1)).first()
+    newest = (PromotionRow.intent_seq.desc().nulls_last(), PromotionRow.finished.desc(), PromotionRow.id)
+    return session.scalars(query.order_by(*newest).limit(1)).first()
+
+
+def _not_under_way(promotion_id: str) -> StateError:
+    return StateError(
+        f"Promotion {promotion_id} is not under way.", hint="Look at the update again with `gatekeeper status`."
+    )
 
 
 def _conflict(other: PromotionRow) -> PromotionConflict:

@@ -41,6 +41,46 @@ class PromotionState(StrEnum):
     """Given up; the alias was read back and does not point to the version."""
 
 
+class PromotionKind(StrEnum):
+    """Why an alias is moved."""
+
+    PROMOTE = "promote"
+    """An admitted and approved update becomes champion."""
+    CERTIFY = "certify"
+    """A first champion or a first anchor is set under absolute limits."""
+    ROLLBACK = "rollback"
+    """The champion goes back to the version admitted before it."""
+    ANCHOR = "anchor"
+    """The anchor moves to an admitted version."""
+    BREAK_GLASS = "break-glass"
+    """Two administrators put a blocked update live for a limited time."""
+    REVIEW = "review"
+    """A break-glass promotion was reviewed and stays."""
+
+
+class RequestState(StrEnum):
+    """Where a request for something other than an ordinary promotion stands."""
+
+    OPEN = "OPEN"
+    APPROVED = "APPROVED"
+    REFUSED = "REFUSED"
+    DONE = "DONE"
+    """What was asked for has happened."""
+    EXPIRED = "EXPIRED"
+
+
+class DriftKind(StrEnum):
+    """How registry, database and files can come apart."""
+
+    ALIAS_MOVED = "alias-moved"
+    ALIAS_MISSING = "alias-missing"
+    VERSION_DELETED = "version-deleted"
+    FILES_CHANGED = "files-changed"
+    """Size, time or name of a stored file."""
+    BYTES_CHANGED = "bytes-changed"
+    """The stored bytes themselves, hashed again."""
+
+
 class Table(DeclarativeBase):
     """Root of every table; constraints are named, so that a migration can name them too."""
 
@@ -71,6 +111,11 @@ class PersonRow(Table):
     __tablename__ = "people"
 
     pseudonym: Mapped[str] = mapped_column(PSEUDONYM, primary_key=True)
+    """HMAC of the name under ``key``: what leaves hold."""
+    lookup: Mapped[str] = mapped_column(PSEUDONYM, unique=True)
+    """HMAC of the name under the installation's key: how a name finds its row."""
+    key: Mapped[bytes | None] = mapped_column(ExactBytes)
+    """This person's own, 32 random bytes, gone with the row; ``None`` when the pseudonym is the lookup itself."""
     display_name: Mapped[str] = mapped_column(NAME)
 
 
@@ -172,18 +217,65 @@ class ApprovalRow(Table):
     evidence_digest: Mapped[str] = mapped_column(DIGEST)
     comment_digest: Mapped[str | None] = mapped_column(DIGEST)
     """Salted digest; ``None`` without a comment."""
+    envelope: Mapped[str | None] = mapped_column(Text)
+    """DSSE envelope over the decision, signed with the approver's own key; ``None`` in rows older than signatures."""
     given: Mapped[datetime] = mapped_column(UtcDateTime)
     expires: Mapped[datetime] = mapped_column(UtcDateTime)
 
-    comment: Mapped["CommentRow | None"] = relationship(lazy="raise", viewonly=True)
+
+class RequestRow(Table):
+    """A request that people decide about beside ordinary promotions: a rollback, a break of the glass."""
+
+    __tablename__ = "requests"
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    action: Mapped[str] = mapped_column(String(32))
+    """A :class:`PromotionKind`, or ``revoke``."""
+    update_id: Mapped[str] = mapped_column(ForeignKey("updates.id"), index=True)
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"))
+    model: Mapped[str] = mapped_column(ForeignKey("models.name"))
+    alias: Mapped[str] = mapped_column(NAME)
+    expected_previous: Mapped[str | None] = mapped_column(NAME)
+    """Version the alias pointed to when it was asked for."""
+    opened_by: Mapped[str] = mapped_column(PSEUDONYM)
+    incident: Mapped[str | None] = mapped_column(NAME)
+    """Id of the incident in the operator's own system."""
+    justification_digest: Mapped[str | None] = mapped_column(DIGEST)
+    required: Mapped[int]
+    """How many distinct people must agree."""
+    state: Mapped[RequestState] = mapped_column(word(RequestState))
+    opened: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires: Mapped[datetime] = mapped_column(UtcDateTime)
+    """Until when people may decide."""
+    valid_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Until when what was asked for may stay live unreviewed; ``None`` without a limit."""
 
 
-class CommentRow(Table):
-    """What an approver wrote. Erasable: the salt goes with it, so that the digest left behind says nothing."""
+class RequestDecisionRow(Table):
+    """One person's signed decision about a request. A person decides once."""
 
-    __tablename__ = "comments"
+    __tablename__ = "request_decisions"
+    __table_args__ = (UniqueConstraint("request_id", "approver"),)
 
-    approval_id: Mapped[str] = mapped_column(ForeignKey("approvals.id"), primary_key=True)
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    request_id: Mapped[str] = mapped_column(ForeignKey("requests.id"))
+    decision: Mapped[Decision] = mapped_column(word(Decision))
+    approver: Mapped[str] = mapped_column(PSEUDONYM)
+    comment_digest: Mapped[str | None] = mapped_column(DIGEST)
+    envelope: Mapped[str] = mapped_column(Text)
+    """DSSE envelope over the decision, signed with the approver's own key."""
+    given: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class TextRow(Table):
+    """What a person wrote. Erasable: the salt goes with it, so that the digest left behind says nothing."""
+
+    __tablename__ = "texts"
+
+    digest: Mapped[str] = mapped_column(DIGEST, primary_key=True)
+    """SHA-256 of salt and text."""
+    subject: Mapped[str] = mapped_column(NAME, index=True)
+    """Id of the update it was written about."""
     salt: Mapped[bytes] = mapped_column(ExactBytes)
     body: Mapped[str] = mapped_column(Text)
 
@@ -216,9 +308,67 @@ class PromotionRow(Table):
     alias: Mapped[str] = mapped_column(NAME)
     expected_previous: Mapped[str | None] = mapped_column(NAME)
     """Version the alias must point to before; ``None`` when it must not exist."""
+    kind: Mapped[PromotionKind] = mapped_column(word(PromotionKind))
+    request_id: Mapped[str | None] = mapped_column(ForeignKey("requests.id"))
+    """The request that authorised it; ``None`` where the run's own approvals did."""
+    nonce: Mapped[str] = mapped_column(ID)
+    """32 hexadecimal digits, unlike any other promotion's."""
+    intent_seq: Mapped[int | None] = mapped_column(BigInteger)
+    """Number of the intent's ledger entry; ``None`` in rows older than passports."""
+    passport: Mapped[str | None] = mapped_column(Text)
+    """The passport as it was issued; ``None`` until then."""
     state: Mapped[PromotionState] = mapped_column(word(PromotionState))
     started: Mapped[datetime] = mapped_column(UtcDateTime)
     finished: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class RevocationRow(Table):
+    """Bytes that no passport covers any more."""
+
+    __tablename__ = "revocations"
+
+    update_digest: Mapped[str] = mapped_column(DIGEST, primary_key=True)
+    update_id: Mapped[str] = mapped_column(ForeignKey("updates.id"))
+    code: Mapped[str] = mapped_column(String(64))
+    """Why, as a word: ``decided`` or ``break-glass-expired``."""
+    seq: Mapped[int] = mapped_column(BigInteger)
+    """Number of its ledger entry."""
+    revoked: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class WatchRow(Table):
+    """When a version's stored files were last looked at, and what they looked like."""
+
+    __tablename__ = "watches"
+
+    registry_id: Mapped[str] = mapped_column(NAME, primary_key=True)
+    model: Mapped[str] = mapped_column(ForeignKey("models.name"), primary_key=True)
+    version: Mapped[str] = mapped_column(NAME, primary_key=True)
+    fingerprint: Mapped[str | None] = mapped_column(DIGEST)
+    """Digest over names, sizes and times of the files; ``None`` where the storage tells none."""
+    hashed: Mapped[datetime] = mapped_column(UtcDateTime)
+    """When the bytes themselves were last hashed."""
+
+
+class DriftRow(Table):
+    """Something that moved behind the gate's back, from when it was found until it was gone."""
+
+    __tablename__ = "drifts"
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    kind: Mapped[DriftKind] = mapped_column(word(DriftKind))
+    registry_id: Mapped[str] = mapped_column(NAME)
+    model: Mapped[str] = mapped_column(ForeignKey("models.name"))
+    alias: Mapped[str | None] = mapped_column(NAME)
+    version: Mapped[str | None] = mapped_column(NAME)
+    """The version it is about."""
+    observed: Mapped[str | None] = mapped_column(NAME)
+    """What was found instead, as far as one word says it."""
+    found: Mapped[datetime] = mapped_column(UtcDateTime)
+    cleared: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """``None`` while it lasts."""
+    cleared_by: Mapped[str | None] = mapped_column(String(32))
+    """``restored`` by us, or ``gone`` by itself."""
 
 
 class LedgerHeadRow(Table):
@@ -247,3 +397,31 @@ class EntryRow(Table):
     """RFC 8785 JSON, exactly the bytes that were hashed; the other columns only index it."""
     leaf_hash: Mapped[bytes] = mapped_column(ExactBytes)
     """SHA-256 of 0x00 and the leaf, 32 bytes."""
+
+
+class LedgerNodeRow(Table):
+    """The root of a perfect subtree of the Merkle tree, kept so that proofs need not read every leaf."""
+
+    __tablename__ = "ledger_nodes"
+
+    level: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """8 or 16: the subtree has two to that power leaves."""
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    """From 0, left to right within its level."""
+    hash: Mapped[bytes] = mapped_column(ExactBytes)
+    """32 bytes."""
+
+
+class CheckpointRow(Table):
+    """A signed statement of how large the ledger was and what its root was."""
+
+    __tablename__ = "checkpoints"
+
+    size: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    root: Mapped[bytes] = mapped_column(ExactBytes)
+    """32 bytes."""
+    note: Mapped[str] = mapped_column(Text)
+    """C2SP signed note: the log's signature and the witnesses' cosignatures."""
+    cosignatures: Mapped[int]
+    """How many witnesses signed."""
+    signed: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from gatekeeper.core.errors import StoreError, UsageError
-from gatekeeper.store import entries, models, sqlite
+from gatekeeper.store import entries, models, people, sqlite
 from gatekeeper.store.database import create_store, open_store
 
 OURS = Path(__file__).parents[2]
@@ -60,7 +60,7 @@ def test_a_reading_session_cannot_write(store):
         models.ensure_model(session, "helper")
 
     with pytest.raises(RuntimeError, match="cannot write"), store.reading() as session:
-        models.erase_person(session, "person:x")
+        people.erase(session, "person:x")
 
 
 def test_a_reader_sees_one_snapshot_and_is_not_kept_waiting(store):

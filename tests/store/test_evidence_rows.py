@@ -8,9 +8,9 @@ from sqlalchemy import text
 from gatekeeper.core.errors import PromotionConflict, StateError, VerificationError
 from gatekeeper.core.findings import Finding, GateReport, Metric, Severity, Status
 from gatekeeper.core.verdict import Outcome, Reason, Verdict
-from gatekeeper.store import approvals, models, promotions, runs
-from gatekeeper.store.approvals import Binding, salted_digest
-from gatekeeper.store.tables import CommentRow, Decision, PromotionState
+from gatekeeper.store import approvals, models, people, promotions, runs, texts
+from gatekeeper.store.approvals import Binding
+from gatekeeper.store.tables import Decision, PromotionKind, PromotionState, TextRow
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 BINDING = Binding(
@@ -61,7 +61,8 @@ def decide(store, run_id, *, approver=ANNA, decision=Decision.APPROVE, comment="
             approver=approver,
             binding=binding,
             expires=NOW + timedelta(days=1),
-            comment=comment,
+            envelope=None,
+            comment_digest=texts.keep(session, subject="upd-00000000000000aa", body=comment),
             now=NOW,
         )
 
@@ -139,17 +140,17 @@ def test_a_person_decides_once_per_run(store, run_id):
 def test_a_comment_can_be_erased_and_its_digest_stays(store, run_id):
     given = decide(store, run_id, comment="Looks good to me, Anna")
     with store.reading() as session:
-        kept = session.get(CommentRow, given.id)
+        kept = session.get(TextRow, given.comment_digest)
         assert kept is not None
-        assert given.comment_digest == salted_digest(kept.salt, "Looks good to me, Anna")
-        assert approvals.of_run(session, run_id)[0].comment.body == "Looks good to me, Anna"
+        assert given.comment_digest == texts.salted_digest(kept.salt, "Looks good to me, Anna")
+        assert texts.find(session, given.comment_digest) == "Looks good to me, Anna"
 
     with store.transaction() as session:
-        assert approvals.erase_comment(session, given.id)
-        assert not approvals.erase_comment(session, given.id)
+        assert texts.erase(session, given.comment_digest)
+        assert not texts.erase(session, given.comment_digest)
 
     with store.reading() as session:
-        assert approvals.comments(session, "upd-00000000000000aa") == {}
+        assert texts.about(session, "upd-00000000000000aa") == {}
         assert approvals.of_update(session, "upd-00000000000000aa")[0].comment_digest == given.comment_digest
 
 
@@ -169,6 +170,7 @@ def intend(session, *, alias="champion"):
         version="2",
         alias=alias,
         expected_previous="1",
+        kind=PromotionKind.PROMOTE,
     )
 
 
@@ -190,11 +192,13 @@ def test_the_database_itself_keeps_promotions_apart(store, proposed):
     with store.transaction() as session:
         first = intend(session)
 
-    columns = "id, update_id, registry_id, model, version, alias, expected_previous, state, started, finished"
+    columns = (
+        "id, update_id, registry_id, model, version, alias, expected_previous, kind, nonce, state, started, finished"
+    )
     with pytest.raises(IntegrityError), store.transaction() as session:
         session.execute(
             text(
-                f"INSERT INTO promotions SELECT 'prm-2', {columns.removeprefix('id, ')} "  # noqa: S608 - constant
+                f"INSERT INTO promotions ({columns}) SELECT 'prm-2', {columns.removeprefix('id, ')} "  # noqa: S608 - constant
                 "FROM promotions WHERE id = :id"
             ),
             {"id": first.id},
@@ -224,14 +228,25 @@ def test_a_promotion_cannot_end_as_promoting(store):
 
 def test_a_person_can_be_forgotten(store):
     with store.transaction() as session:
-        models.remember_person(session, ANNA, "Anna")
-        models.remember_person(session, ANNA, "Anna B.")
-        assert models.display_names(session) == {ANNA: "Anna B."}
+        for name in ("Anna", "Anna B."):
+            people.remember(session, lookup="a", display_name=name, pseudonym_of=lambda key: ANNA)
+        assert people.display_names(session) == {ANNA: "Anna B."}
+        assert people.pseudonym(session, "a") == ANNA
 
-        assert models.erase_person(session, ANNA)
+        assert people.erase(session, ANNA)
 
-        assert models.display_name(session, ANNA) is None
-        assert not models.erase_person(session, ANNA)
+        assert people.display_name(session, ANNA) is None
+        assert people.pseudonym(session, "a") is None
+        assert not people.erase(session, ANNA)
+
+
+def test_a_forgotten_person_comes_back_as_somebody_else(store):
+    with store.transaction() as session:
+        known = [people.remember(session, lookup="a", display_name="Anna", pseudonym_of=bytes.hex) for _ in range(2)]
+        people.erase(session, known[0])
+        later = people.remember(session, lookup="a", display_name="Anna", pseudonym_of=bytes.hex)
+
+    assert known[0] == known[1] != later
 
 
 def test_a_new_model_protects_champion_and_anchor(store):
