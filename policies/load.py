@@ -68,7 +68,9 @@ def policy_from_text(text: str, catalogue: Mapping[str, Gate], *, name: str = "p
             roles=tuple(read.approvals.roles),
             distinct_from=tuple(read.approvals.distinct_from),
             expires_hours=read.approvals.expires_hours,
+            single_person=read.approvals.single_person,
         ),
+        drift=read.drift,
     )
 
 

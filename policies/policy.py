@@ -74,6 +74,16 @@ class Approvals:
     """Parts in the update (``submitter``, ``trainer``, ``author``) an approver must not have played."""
     expires_hours: float
     """How long a request for approval stays open."""
+    single_person: bool = False
+    """Whether one signature may stand where two are asked for; every report says so."""
+
+    def needed(self, *, two_person: bool) -> int:
+        """Return how many distinct people must agree.
+
+        Args:
+            two_person: whether it sets a first champion or an anchor, which takes two where it takes one otherwise.
+        """
+        return self.required if self.single_person or not two_person else max(2, self.required)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +102,8 @@ class Policy:
     certify: tuple[GateRule, ...]
     """Required of a first champion, with absolute limits; empty when the policy cannot certify."""
     approvals: Approvals
+    drift: Literal["report", "restore"] = "report"
+    """What the reconciler does about an alias that was moved behind the gate's back."""
 
     @property
     def digest(self) -> Digest:

@@ -20,6 +20,7 @@
             because: {admit: ..., review: ..., block: ...}
     certify: [...]                # same shape: absolute limits for a first champion
     approvals: {required: 1, roles: [approver], distinct_from: [submitter], expires_hours: 72}
+    drift: report                 # or restore: put an alias back that was moved behind the gate's back
 """
 
 from typing import Annotated, Literal, TypeAlias
@@ -82,6 +83,7 @@ class ApprovalsIn(_Strict):
     roles: list[Word] = Field(default_factory=lambda: ["approver"], min_length=1)
     distinct_from: list[Part] = Field(default_factory=lambda: list[Part](["submitter"]))
     expires_hours: float = Field(default=72, gt=0, le=24 * 90)
+    single_person: bool = False
 
 
 class PolicyIn(_Strict):
@@ -95,6 +97,7 @@ class PolicyIn(_Strict):
     gates: list[GateIn] = Field(min_length=1)
     certify: list[GateIn] = Field(default_factory=list)
     approvals: ApprovalsIn = Field(default_factory=ApprovalsIn)
+    drift: Literal["report", "restore"] = "report"
 
 
 KEYS = frozenset(

@@ -2,6 +2,8 @@
 
 ``pseudonym.key``: 32 random bytes; deleting it makes every pseudonym meaningless for good.
 ``log.pem``: the Ed25519 key that signs the ledger, PKCS 8.
+``passport.pem``: the Ed25519 key that signs passports and revocation lists, PKCS 8.
+A person's own key, which signs their decisions, lies elsewhere: :func:`create_key` and :func:`load_key`.
 A key is created once and never overwritten; a key that others can read is refused, since it may be known already.
 """
 
@@ -26,6 +28,7 @@ from gatekeeper.core.errors import UsageError
 
 PSEUDONYM_FILE: Final = "pseudonym.key"
 LOG_FILE: Final = "log.pem"
+PASSPORT_FILE: Final = "passport.pem"
 
 _ENOUGH: Final = 1 << 16
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -39,6 +42,8 @@ class Keys:
     """For :func:`audits.ledger.pseudonyms.pseudonym`."""
     log: Ed25519PrivateKey = field(repr=False)
     """Signs the ledger."""
+    passport: Ed25519PrivateKey = field(repr=False)
+    """Signs passports and revocation lists."""
 
 
 def create_keys(folder: Path) -> Keys:
@@ -51,15 +56,27 @@ def create_keys(folder: Path) -> Keys:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not (folder / PSEUDONYM_FILE).exists():
             _write_once(folder / PSEUDONYM_FILE, secrets.token_bytes(KEY_BYTES))
-        if not (folder / LOG_FILE).exists():
-            log = Ed25519PrivateKey.generate()
-            _write_once(folder / LOG_FILE, log.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     except OSError as error:
-        raise UsageError(
-            f"The keys folder {folder} cannot be written: {error.strerror}.",
-            hint="Choose a folder that you may write to.",
-        ) from error
+        raise _unwritable(folder, error) from error
+    for name in (LOG_FILE, PASSPORT_FILE):
+        create_key(folder / name)
     return load_keys(folder)
+
+
+def create_key(file: Path) -> Ed25519PrivateKey:
+    """Return the Ed25519 key of ``file``, creating it and its folder where it is not there yet.
+
+    Raises:
+        UsageError: the folder cannot be written, or the key that is there is refused.
+    """
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not file.exists():
+            key = Ed25519PrivateKey.generate()
+            _write_once(file, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    except OSError as error:
+        raise _unwritable(file.parent, error) from error
+    return load_key(file)
 
 
 def load_keys(folder: Path) -> Keys:
@@ -71,13 +88,22 @@ def load_keys(folder: Path) -> Keys:
     secret = _read(folder / PSEUDONYM_FILE)
     if len(secret) != KEY_BYTES:
         raise _no_key(folder / PSEUDONYM_FILE)
+    return Keys(pseudonym=secret, log=load_key(folder / LOG_FILE), passport=load_key(folder / PASSPORT_FILE))
+
+
+def load_key(file: Path) -> Ed25519PrivateKey:
+    """Return the Ed25519 key of ``file``.
+
+    Raises:
+        UsageError: it is missing, readable by others, or no such key.
+    """
     try:
-        log = load_pem_private_key(_read(folder / LOG_FILE), password=None)
+        key = load_pem_private_key(_read(file), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise _no_key(folder / LOG_FILE) from error
-    if not isinstance(log, Ed25519PrivateKey):
-        raise _no_key(folder / LOG_FILE)
-    return Keys(pseudonym=secret, log=log)
+        raise _no_key(file) from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise _no_key(file)
+    return key
 
 
 def _write_once(file: Path, content: bytes) -> None:
@@ -119,6 +145,13 @@ def _read(file: Path) -> bytes:
                 hint=f"If nobody has copied it, run `chmod 600 {file}`; otherwise replace it.",
             )
         return stream.read(_ENOUGH)
+
+
+def _unwritable(folder: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"The keys folder {folder} cannot be written: {error.strerror}.",
+        hint="Choose a folder that you may write to.",
+    )
 
 
 def _no_key(file: Path) -> UsageError:

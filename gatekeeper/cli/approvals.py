@@ -10,7 +10,7 @@ from gatekeeper.cli.settings import load_settings
 from gatekeeper.core.states import State
 from gatekeeper.pipeline.approve import approve as give_approval
 from gatekeeper.pipeline.approve import reject as refuse
-from gatekeeper.pipeline.promote import Promoted
+from gatekeeper.pipeline.moves import Promoted
 from gatekeeper.pipeline.promote import promote as move_alias
 from gatekeeper.pipeline.withdraw import withdraw as take_back
 

@@ -11,7 +11,7 @@ from audits.ledger.keys import load_keys
 from gatekeeper.cli.settings import Settings
 from gatekeeper.core.errors import UsageError
 from gatekeeper.gates.catalogue import discover
-from gatekeeper.pipeline.promote import recover
+from gatekeeper.pipeline.moves import recover
 from gatekeeper.pipeline.workspace import Principal, Workspace
 from gatekeeper.store.database import open_store
 from policies.load import load_policy
@@ -24,6 +24,7 @@ class _PersonIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     roles: tuple[str, ...]
+    key: str | None = None
 
 
 class _PrincipalsIn(BaseModel):
@@ -98,4 +99,4 @@ def load_principals(path: Path) -> Mapping[str, Principal]:
         raise UsageError(
             f"{path} is no list of people: {first}.", hint='Write them as [people."NAME"] with roles = ["approver"].'
         ) from error
-    return {name: Principal(name=name, roles=person.roles) for name, person in read.people.items()}
+    return {name: Principal(name=name, roles=person.roles, key=person.key) for name, person in read.people.items()}

@@ -7,8 +7,10 @@ the file are relative to that folder.
 """
 
 import getpass
+import hashlib
 import os
 import tomllib
+import unicodedata
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +25,11 @@ FILE_NAME = "gatekeeper.toml"
 def default_cache_dir() -> Path:
     """Return the folder for item scores and rebuilt models, shared by all projects of this user."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gatekeeper"
+
+
+def default_keys_dir() -> Path:
+    """Return the folder of this user's own signing keys, shared by all projects."""
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "gatekeeper" / "keys"
 
 
 def _whoami() -> str:
@@ -51,6 +58,12 @@ class Settings(BaseSettings):
     """A policy file, or ``builtin:NAME``."""
     cache_dir: Path = Field(default_factory=default_cache_dir)
     """Item scores by content digest, and rebuilt models; safe to delete."""
+    keys_dir: Path = Field(default_factory=default_keys_dir)
+    """People's own signing keys, as far as they work on this machine; never shared."""
+    trust: str = "trust.toml"
+    """What verifiers trust, relative to the project: public, and written by ``gatekeeper trust pin``."""
+    witnesses: tuple[str, ...] = ()
+    """Addresses of the witnesses that are asked to cosign."""
     actor: str = Field(default_factory=_whoami)
     """Who acts when a command names nobody; stored as a pseudonym."""
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
@@ -83,6 +96,17 @@ class Settings(BaseSettings):
     def resolved_tracking_uri(self) -> str:
         """Registry URI with the default filled in."""
         return self.tracking_uri or f"sqlite:///{self.home_dir / 'mlflow.db'}"
+
+    @property
+    def trust_file(self) -> Path:
+        """The project's trust file."""
+        return self.root / self.trust
+
+    def key_file(self, person: str) -> Path:
+        """Return where this person's own signing key lies on this machine."""
+        known_as = unicodedata.normalize("NFKC", " ".join(person.split())).casefold()
+        letters = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in known_as)[:40]
+        return self.keys_dir / f"{letters}-{hashlib.sha256(known_as.encode()).hexdigest()[:8]}.pem"
 
     def resolved_policy(self, override: str | None = None) -> str:
         """Return the policy source: ``override`` as given, else the setting relative to the project."""

@@ -28,6 +28,8 @@ class Principal:
 
     name: str
     roles: tuple[str, ...]
+    key: str | None = None
+    """Public key that their decisions are signed with, ``ed25519:`` and base64; without one they cannot decide."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

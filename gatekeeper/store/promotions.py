@@ -111,6 +111,20 @@ def finish(session: Session, promotion_id: str, state: PromotionState, *, now: d
         raise _not_under_way(promotion_id)
 
 
+def reopen(session: Session, promotion_id: str) -> PromotionRow:
+    """Return an attempt that was given up, under way again: the registry made the move after all.
+
+    Raises:
+        StateError: it was not given up.
+    """
+    row = require(session, promotion_id)
+    if row.state is not PromotionState.FAILED:
+        raise StateError(f"Promotion {promotion_id} was not given up.")
+    row.state, row.finished = PromotionState.PROMOTING, None
+    session.flush()
+    return row
+
+
 def under_way(session: Session, *, registry_id: str, model: str, alias: str) -> PromotionRow | None:
     """Return the open attempt to move this alias, or ``None``."""
     query = select(PromotionRow).where(

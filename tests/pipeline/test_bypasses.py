@@ -13,7 +13,8 @@ from gatekeeper.core.verdict import Outcome
 from gatekeeper.pipeline import run
 from gatekeeper.pipeline.approve import approve
 from gatekeeper.pipeline.collect import Watcher
-from gatekeeper.pipeline.promote import promote, recover
+from gatekeeper.pipeline.moves import recover
+from gatekeeper.pipeline.promote import promote
 from gatekeeper.pipeline.submit import Proposal
 from gatekeeper.pipeline.turns import turn
 from gatekeeper.pipeline.verify import verify_alias

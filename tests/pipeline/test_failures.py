@@ -6,7 +6,8 @@ from pipeline_views import events_of, state_of, with_gate
 from gatekeeper.core.errors import GatekeeperError, InputError, RegistryError, VerificationError
 from gatekeeper.core.states import State
 from gatekeeper.pipeline.approve import approve
-from gatekeeper.pipeline.promote import promote, recover
+from gatekeeper.pipeline.moves import recover
+from gatekeeper.pipeline.promote import promote
 from gatekeeper.pipeline.verify import verify_alias
 from gatekeeper.store import updates
 

@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from audits.ledger.keys import LOG_FILE, PSEUDONYM_FILE, create_keys, load_keys
+from audits.ledger.keys import LOG_FILE, PASSPORT_FILE, PSEUDONYM_FILE, create_keys, load_keys
 from audits.ledger.leaf import write_leaf
 from audits.ledger.pseudonyms import pseudonym
 from gatekeeper.core.errors import UsageError
@@ -20,7 +20,7 @@ def test_new_keys_are_readable_by_their_owner_alone(tmp_path):
 
     assert stat.S_IMODE((tmp_path / "keys").stat().st_mode) == 0o700
     modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "keys").iterdir()}
-    assert modes == {PSEUDONYM_FILE: 0o600, LOG_FILE: 0o600}
+    assert modes == {PSEUDONYM_FILE: 0o600, LOG_FILE: 0o600, PASSPORT_FILE: 0o600}
 
 
 def test_keys_are_never_overwritten(tmp_path):

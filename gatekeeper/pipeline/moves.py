@@ -1,0 +1,318 @@
+"""Moving an alias, so that the ledger knows before the registry does.
+
+Every move is the same saga: the intent and its promotion row in one transaction; a checkpoint over the ledger; the
+passport; the registered bytes, hashed again; the alias, with the version it must point to before; what it points to
+after; then the observation and the update's new state in one transaction. Each step can be repeated from any point:
+:func:`recover` finishes what a dead process left under way, or gives it up, by what the registry says.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from audits.ledger.events import Event
+from audits.ledger.leaf import label
+from audits.ledger.log import append
+from gatekeeper.core.errors import GatekeeperError, VerificationError
+from gatekeeper.core.states import State
+from gatekeeper.pipeline.judge import ACTOR
+from gatekeeper.pipeline.references import fetch
+from gatekeeper.pipeline.standing import binding_of
+from gatekeeper.pipeline.turns import turn
+from gatekeeper.pipeline.workspace import CHAMPION, Workspace
+from gatekeeper.store import promotions, updates
+from gatekeeper.store.approvals import Binding
+from gatekeeper.store.tables import PromotionKind, PromotionRow, PromotionState, UpdateRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promoted:
+    """What production points to now."""
+
+    model: str
+    version: str
+    aliases: tuple[str, ...]
+    previous: str | None
+    """Version the alias pointed to before; ``None`` for a first champion."""
+
+
+def intend(
+    workspace: Workspace,
+    session: Session,
+    row: UpdateRow,
+    *,
+    kind: PromotionKind,
+    alias: str,
+    expected_previous: str | None,
+    binding: Binding,
+    moment: datetime,
+    request_id: str | None = None,
+) -> PromotionRow:
+    """Write down that an alias is about to be moved to an update's registered version, with its ledger entry.
+
+    Raises:
+        PromotionConflict: another move of this alias is under way.
+    """
+    intent = promotions.intend(
+        session,
+        update_id=row.id,
+        registry_id=workspace.registry.id,
+        model=row.model,
+        version=str(row.registered_version),
+        alias=alias,
+        expected_previous=expected_previous,
+        kind=kind,
+        request_id=request_id,
+        now=moment,
+    )
+    entry = append(
+        session,
+        type=Event.PROMOTION_INTENDED,
+        actor=ACTOR,
+        subject=row.id,
+        data={
+            "promotion": intent.id,
+            "kind": kind.value,
+            "nonce": intent.nonce,
+            "request": request_id,
+            "registry": intent.registry_id,
+            "model": label(row.model),
+            "version": intent.version,
+            "alias": alias,
+            "expected_previous": expected_previous,
+            "update_digest": binding.update_digest,
+            "policy_digest": binding.policy_digest,
+            "evidence_digest": binding.evidence_digest,
+        },
+    )
+    intent.intent_seq = entry.seq
+    session.flush()
+    return intent
+
+
+def carry_out(workspace: Workspace, intents: Sequence[PromotionRow]) -> Promoted:
+    """Move what was intended for one update, read it back and write down what was seen.
+
+    Args:
+        workspace: of the installation.
+        intents: the open moves of one update, the champion's first.
+
+    Raises:
+        PromotionConflict, VerificationError, RegistryError: an alias did not move; when the registry cannot say
+            whether it did, the promotion stays under way.
+    """
+    try:
+        for intent in intents:
+            _move(workspace, intent)
+    except BaseException as error:
+        if not _settle(workspace, intents, error):
+            raise
+    return _observe(workspace, intents)
+
+
+def recover(workspace: Workspace) -> tuple[str, ...]:
+    """Finish or give up every promotion a dead process left under way; return the ids of their updates.
+
+    Nothing is touched while a promotion is going on, nor what belongs to another registry. An alias that did move is
+    observed only when the bytes behind it are the approved ones. A move that was given up, and that the registry
+    made after all, late, is observed too: its intent was written before.
+
+    Raises:
+        RegistryError: the registry cannot be reached.
+    """
+    with turn(workspace.lock_file) as mine:
+        if not mine:
+            return ()
+        with workspace.store.reading() as session:
+            open_rows = [row for row in promotions.all_under_way(session) if row.registry_id == workspace.registry.id]
+        left = _by_update(open_rows)
+        for intents in left.values():
+            _finish(workspace, intents)
+        late = _late(workspace)
+        for intents in late.values():
+            _finish(workspace, intents)
+    return (*left, *late)
+
+
+def _by_update(rows: Sequence[PromotionRow]) -> dict[str, list[PromotionRow]]:
+    """Group open moves by update, the champion's first."""
+    found: dict[str, list[PromotionRow]] = {}
+    for row in sorted(rows, key=lambda each: each.alias != CHAMPION):
+        found.setdefault(row.update_id, []).append(row)
+    return found
+
+
+def _finish(workspace: Workspace, intents: Sequence[PromotionRow]) -> None:
+    first = intents[0]
+    if workspace.registry.alias_version(first.model, first.alias) != first.version:
+        _fail(workspace, intents, error="Interrupted")
+        return
+    try:
+        _require_approved_bytes(workspace, first)
+    except VerificationError as error:
+        _fail(workspace, intents, error=type(error).__name__)
+        return
+    carry_out(workspace, intents)
+
+
+def _late(workspace: Workspace) -> dict[str, list[PromotionRow]]:
+    """Reopen given-up moves that the registry shows as made."""
+    with workspace.store.reading() as session:
+        given_up = [
+            attempts[-1]
+            for row in updates.in_state(session, State.PROMOTION_FAILED)
+            if (attempts := [each for each in promotions.of_update(session, row.id) if each.alias == CHAMPION])
+        ]
+    reopened = []
+    for attempt in given_up:
+        if attempt.state is not PromotionState.FAILED or attempt.registry_id != workspace.registry.id:
+            continue
+        if workspace.registry.alias_version(attempt.model, attempt.alias) != attempt.version:
+            continue
+        with workspace.store.transaction() as session:
+            row = promotions.reopen(session, attempt.id)
+            last = promotions.last_observed(session, registry_id=row.registry_id, model=row.model, alias=row.alias)
+            if (last.version if last else None) != row.expected_previous:
+                continue
+            updates.move(session, row.update_id, State.PROMOTING)
+            reopened.append(row)
+    return _by_update(reopened)
+
+
+def _move(workspace: Workspace, intent: PromotionRow) -> None:
+    """Bring one alias to where it was intended; nothing to do where it is there already."""
+    if workspace.registry.alias_version(intent.model, intent.alias) == intent.version:
+        return
+    _require_approved_bytes(workspace, intent)
+    workspace.registry.move_alias(
+        intent.model, intent.alias, intent.version, expected_previous=intent.expected_previous
+    )
+
+
+def _require_approved_bytes(workspace: Workspace, intent: PromotionRow) -> None:
+    """Fetch the registered version anew and compare it with what people agreed to."""
+    registered = fetch(workspace, intent.model, intent.version)
+    with workspace.store.reading() as session:
+        approved = updates.require(session, intent.update_id).manifest_digest
+    if registered.artifact.manifest.digest != approved:
+        raise VerificationError(
+            f"Version {intent.version} of {intent.model} does not hold the approved bytes.",
+            hint="Somebody changed the stored artifact: nothing was promoted.",
+        )
+
+
+def _settle(workspace: Workspace, intents: Sequence[PromotionRow], error: BaseException) -> bool:
+    """Ask the registry what is true after a failure; return whether everything moved after all.
+
+    When it cannot be asked, or only a part moved, the promotion stays under way for :func:`recover`.
+    """
+    try:
+        moved = [workspace.registry.alias_version(intent.model, intent.alias) == intent.version for intent in intents]
+    except GatekeeperError:
+        return False
+    if all(moved):
+        return isinstance(error, GatekeeperError) and not isinstance(error, VerificationError)
+    if not any(moved):
+        _fail(workspace, intents, error=type(error).__name__)
+    return False
+
+
+def _observe(workspace: Workspace, intents: Sequence[PromotionRow]) -> Promoted:
+    first = intents[0]
+    with workspace.store.transaction() as session:
+        row = updates.require(session, first.update_id)
+        for intent in intents:
+            promotions.finish(session, intent.id, PromotionState.OBSERVED)
+            append(
+                session,
+                type=Event.PROMOTION_OBSERVED,
+                actor=ACTOR,
+                subject=row.id,
+                data={
+                    **_where(intent),
+                    "promotion": intent.id,
+                    "alias": intent.alias,
+                    "update_digest": row.manifest_digest,
+                },
+            )
+        if first.kind is PromotionKind.CERTIFY and first.alias == CHAMPION:
+            _certified(session, row, intents)
+        if changes_state(first):
+            _supersede(session, row, first)
+            updates.move(session, row.id, State.ACTIVE)
+    return Promoted(
+        model=first.model,
+        version=first.version,
+        aliases=tuple(intent.alias for intent in intents),
+        previous=first.expected_previous,
+    )
+
+
+def changes_state(intent: PromotionRow) -> bool:
+    """Return whether a move makes its update the live one; moving the anchor, or reviewing, does not."""
+    return intent.alias == CHAMPION and intent.kind is not PromotionKind.REVIEW
+
+
+def _certified(session: Session, row: UpdateRow, intents: Sequence[PromotionRow]) -> None:
+    _run, _verdict, binding = binding_of(session, row)
+    append(
+        session,
+        type=Event.CHAMPION_CERTIFIED,
+        actor=ACTOR,
+        subject=row.id,
+        data={
+            **_where(intents[0]),
+            "aliases": [intent.alias for intent in intents],
+            "update_digest": binding.update_digest,
+            "policy_digest": binding.policy_digest,
+            "evidence_digest": binding.evidence_digest,
+        },
+    )
+
+
+def _supersede(session: Session, row: UpdateRow, intent: PromotionRow) -> None:
+    """Move whatever was live out of the way: superseded, or rolled back where the champion went back."""
+    back = intent.kind is PromotionKind.ROLLBACK
+    for former in updates.in_state(session, State.ACTIVE, model=row.model):
+        updates.move(session, former.id, State.ROLLED_BACK if back else State.SUPERSEDED)
+        append(
+            session,
+            type=Event.UPDATE_ROLLED_BACK if back else Event.CHAMPION_SUPERSEDED,
+            actor=ACTOR,
+            subject=former.id,
+            data={
+                "registry": intent.registry_id,
+                "model": label(intent.model),
+                "version": former.registered_version,
+                "alias": intent.alias,
+                "by": row.id,
+            },
+        )
+
+
+def _fail(workspace: Workspace, intents: Sequence[PromotionRow], *, error: str) -> None:
+    observed = [workspace.registry.alias_version(intent.model, intent.alias) for intent in intents]
+    with workspace.store.transaction() as session:
+        for intent, seen in zip(intents, observed, strict=True):
+            promotions.finish(session, intent.id, PromotionState.FAILED)
+            append(
+                session,
+                type=Event.PROMOTION_FAILED,
+                actor=ACTOR,
+                subject=intent.update_id,
+                data={
+                    **_where(intent),
+                    "promotion": intent.id,
+                    "alias": intent.alias,
+                    "observed": seen,
+                    "error": error,
+                },
+            )
+        if changes_state(intents[0]):
+            updates.move(session, intents[0].update_id, State.PROMOTION_FAILED)
+
+
+def _where(intent: PromotionRow) -> dict[str, object]:
+    return {"registry": intent.registry_id, "model": label(intent.model), "version": intent.version}
