@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from gatekeeper.cli.opening import open_policy, workspace
+from gatekeeper.cli.opening import load_own_key, open_policy, workspace
 from gatekeeper.cli.screen import console, print_json
 from gatekeeper.cli.settings import load_settings
 from gatekeeper.core.states import State
@@ -30,8 +30,10 @@ def approve(update: UpdateId, person: Person = None, comment: Comment = "", as_j
     """Agree to exactly this update, policy and evidence."""
     settings = load_settings()
     chosen = open_policy(settings)
+    who = person or settings.actor
+    key = load_own_key(settings, who)
     with workspace(settings) as opened:
-        decided = give_approval(opened, update, person=person or settings.actor, policy=chosen, comment=comment)
+        decided = give_approval(opened, update, person=who, policy=chosen, key=key, comment=comment)
     if as_json:
         print_json({"update": update, "state": decided.state, "given": decided.given, "required": decided.required})
     else:
@@ -46,8 +48,10 @@ def reject(update: UpdateId, person: Person = None, comment: Comment = "", as_js
     """Refuse this update for good."""
     settings = load_settings()
     chosen = open_policy(settings)
+    who = person or settings.actor
+    key = load_own_key(settings, who)
     with workspace(settings) as opened:
-        decided = refuse(opened, update, person=person or settings.actor, policy=chosen, comment=comment)
+        decided = refuse(opened, update, person=who, policy=chosen, key=key, comment=comment)
     _say(update, decided.state, as_json=as_json)
     return 0
 

@@ -13,37 +13,43 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from audits.ledger.keys import create_keys
+from audits.ledger.keys import create_key, create_keys
+from audits.passport.dsse import public_text
 from gatekeeper.cli.demo_story import EXPECTED, MODEL, assets, differences
-from gatekeeper.cli.opening import PRINCIPALS_FILE, open_policy, workspace
+from gatekeeper.cli.opening import PRINCIPALS_FILE, load_own_key, open_policy, workspace
 from gatekeeper.cli.reporting import write_reports
 from gatekeeper.cli.screen import RunScreen, console, print_json, summary, verdict_table
 from gatekeeper.cli.settings import FILE_NAME, Settings, default_cache_dir
+from gatekeeper.cli.trust import pin_trust
 from gatekeeper.core.errors import GatekeeperError, UsageError
 from gatekeeper.core.gate import Resources
 from gatekeeper.core.states import State
 from gatekeeper.pipeline import run
 from gatekeeper.pipeline.approve import approve
 from gatekeeper.pipeline.outcome import Checked
+from gatekeeper.pipeline.principal import CHAMPION
 from gatekeeper.pipeline.promote import promote
 from gatekeeper.pipeline.submit import Proposal
 from gatekeeper.pipeline.verify import Verified, verify_alias
-from gatekeeper.pipeline.workspace import CHAMPION, Workspace
+from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store.database import create_store
 from policies.policy import Policy
 from regression.reference_model import INSTALL, gguf_file, materialise
 
 ENGINEER = "demo-engineer"
-APPROVER = "demo-approver"
+APPROVERS = ("demo-approver", "demo-second-approver")
+"""A first champion takes two."""
 MARKER = ".gatekeeper-demo"
 EXIT_UNEXPECTED = 20
 
-_PRINCIPALS = f"""\
+_ENGINEER = f"""\
 [people."{ENGINEER}"]
 roles = ["submitter"]
-
-[people."{APPROVER}"]
+"""
+_APPROVER = """
+[people."{name}"]
 roles = ["approver"]
+key = "{key}"
 """
 
 
@@ -76,7 +82,7 @@ def demo(
         audience = run.Audience(watcher=watching, progress=watching)
         with run.evaluation(opened, audience) as resources:
             champion = _certify(
-                opened, policy, resources, audience, base=base, adapter=folder / "champion" / "adapter"
+                settings, opened, policy, resources, audience, base=base, adapter=folder / "champion" / "adapter"
             )
             screen.print(f"champion certified as version {champion.version} of {MODEL}", markup=False)
             for name in names:
@@ -89,7 +95,7 @@ def demo(
                     submitter=ENGINEER,
                 )
                 checked = run.check(opened, proposal, policy, resources, audience)
-                results[name] = _finish(opened, checked, policy)
+                results[name] = _finish(settings, opened, checked, policy)
                 screen.print(f"{name}: {EXPECTED[name].about} → {results[name].verdict.outcome.name}", markup=False)
         live = verify_alias(opened, MODEL, CHAMPION)
 
@@ -121,7 +127,7 @@ def _fresh_project(out: Path, cache: Path | None) -> Settings:
         raise UsageError(
             f"{out} holds files that are not the demo's.", hint="Name an empty or a new folder with --out."
         )
-    for earlier in (out / ".gatekeeper", out / FILE_NAME, out / PRINCIPALS_FILE):
+    for earlier in (out / ".gatekeeper", out / FILE_NAME, out / PRINCIPALS_FILE, out / "trust.toml"):
         if earlier.is_dir():
             shutil.rmtree(earlier)
         else:
@@ -132,7 +138,6 @@ def _fresh_project(out: Path, cache: Path | None) -> Settings:
     except OSError as error:
         raise UsageError(f"--out {out} cannot be written: {error.strerror}.", hint="Name another folder.") from error
     (out / FILE_NAME).write_text('policy = "builtin:baseline"\n', encoding="utf-8")
-    (out / PRINCIPALS_FILE).write_text(_PRINCIPALS, encoding="utf-8")
     # The demo's registry is its own, whatever MLFLOW_TRACKING_URI says: it must never touch a real one.
     home = (out / ".gatekeeper").resolve()
     settings = Settings(root=out.resolve()).model_copy(
@@ -142,11 +147,19 @@ def _fresh_project(out: Path, cache: Path | None) -> Settings:
             "tracking_uri": f"sqlite:///{home / 'mlflow.db'}",
             "policy": "builtin:baseline",
             "actor": ENGINEER,
+            "keys_dir": home / "people",
+            "trust": "trust.toml",
+            "witnesses": (),
             "cache_dir": (cache or default_cache_dir()).resolve(),
         }
     )
     create_keys(home / "keys")
     create_store(settings.resolved_database_url).close()
+    approvers = "".join(
+        _APPROVER.format(name=name, key=public_text(create_key(settings.key_file(name)))) for name in APPROVERS
+    )
+    (out / PRINCIPALS_FILE).write_text(_ENGINEER + approvers, encoding="utf-8")
+    pin_trust(settings, None)
     return settings
 
 
@@ -166,22 +179,35 @@ def _model(settings: Settings, screen: Console) -> Path:
 
 
 def _certify(
-    opened: Workspace, policy: Policy, resources: Resources, audience: run.Audience, *, base: Path, adapter: Path
+    settings: Settings,
+    opened: Workspace,
+    policy: Policy,
+    resources: Resources,
+    audience: run.Audience,
+    *,
+    base: Path,
+    adapter: Path,
 ) -> Verified:
     proposal = Proposal(name="champion", model=MODEL, artifact=adapter, data=None, submitter=ENGINEER, base=base)
     checked = run.certify(opened, proposal, policy, resources, audience)
     if checked.state is not State.PENDING_APPROVAL:
         reasons = "; ".join(reason.text for reason in checked.verdict.reasons[:3])
         raise GatekeeperError(f"The demo's champion was not certified: {reasons}", hint="Was the model changed?")
-    _finish(opened, checked, policy)
+    _finish(settings, opened, checked, policy)
     return verify_alias(opened, MODEL, CHAMPION)
 
 
-def _finish(opened: Workspace, checked: Checked, policy: Policy) -> Checked:
+def _finish(settings: Settings, opened: Workspace, checked: Checked, policy: Policy) -> Checked:
     """Give the approval and promote, where the verdict admits; a blocked update stays as it is."""
     if checked.state is not State.PENDING_APPROVAL or checked.verdict.outcome.name != "ADMIT":
         return checked
-    approve(opened, checked.update_id, person=APPROVER, policy=policy, comment="Given by the demo.")
+    for person in APPROVERS:
+        key = load_own_key(settings, person)
+        decided = approve(
+            opened, checked.update_id, person=person, policy=policy, key=key, comment="Given by the demo."
+        )
+        if decided.state is State.APPROVED:
+            break
     promote(opened, checked.update_id, policy=policy)
     return dataclasses.replace(checked, state=State.ACTIVE)
 

@@ -5,14 +5,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from audits.ledger.keys import load_keys
+from audits.ledger.keys import load_key, load_keys
+from audits.passport.trust import load_trust
 from gatekeeper.cli.settings import Settings
 from gatekeeper.core.errors import UsageError
 from gatekeeper.gates.catalogue import discover
 from gatekeeper.pipeline.moves import recover
-from gatekeeper.pipeline.workspace import Principal, Workspace
+from gatekeeper.pipeline.notary import Notary
+from gatekeeper.pipeline.principal import Principal
+from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store.database import open_store
 from policies.load import load_policy
 from policies.policy import Policy
@@ -60,6 +64,14 @@ def workspace(settings: Settings, *, settle: bool = True) -> Iterator[Workspace]
             registry=registry,
             catalogue=discover(),
             principals=principals,
+            notary=Notary(
+                trust=load_trust(settings.trust_file),
+                log=keys.log,
+                passport=keys.passport,
+                witnesses=settings.witnesses,
+                passports_dir=home / "passports",
+                revocations_file=home / "revocations.json",
+            ),
             pseudonym_key=keys.pseudonym,
             intake_dir=home / "intake",
             evidence_dir=home / "evidence",
@@ -82,6 +94,21 @@ def open_policy(settings: Settings, override: str | None = None) -> Policy:
         PolicyError: it does not load.
     """
     return load_policy(settings.resolved_policy(override), discover())
+
+
+def load_own_key(settings: Settings, person: str) -> Ed25519PrivateKey:
+    """Return the key that this person's decisions are signed with, where it lies on this machine.
+
+    Raises:
+        UsageError: it does not, or others can read it.
+    """
+    file = settings.key_file(person)
+    if not file.exists():
+        raise UsageError(
+            f"{person} has no signing key on this machine ({file}).",
+            hint="They decide on the machine that has it, or create one: gatekeeper key create.",
+        )
+    return load_key(file)
 
 
 def load_principals(path: Path) -> Mapping[str, Principal]:

@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
-from audits.ledger.keys import create_keys
+from audits.ledger.keys import create_key, create_keys
+from audits.passport.dsse import public_text
 from gatekeeper.cli.opening import PRINCIPALS_FILE
 from gatekeeper.cli.screen import console, print_json
-from gatekeeper.cli.settings import FILE_NAME, Settings
+from gatekeeper.cli.settings import FILE_NAME, Settings, load_settings
+from gatekeeper.cli.trust import pin_trust
 from gatekeeper.core.errors import UsageError
 from gatekeeper.store.database import create_store
 from policies.source import read_text
@@ -39,9 +41,11 @@ _PRINCIPALS = """\
 
 [people.{me}]
 roles = ["submitter", "approver"]
+key = {key}
 
 # [people."dana"]
 # roles = ["approver"]
+# key = "ed25519:…"          # dana's, from `gatekeeper key create --as dana`; then run `gatekeeper trust pin`
 """
 
 
@@ -66,17 +70,21 @@ def init(
             hint="Name a folder you may write to.",
         ) from error
     settings = Settings(root=folder.resolve())
+    own = public_text(create_key(settings.key_file(settings.actor)))
     written = [
         name
         for name, text in (
             (FILE_NAME, _SETTINGS),
             (POLICY_FILE, read_text("builtin:baseline")[1]),
-            (PRINCIPALS_FILE, _PRINCIPALS.format(me=json.dumps(settings.actor))),
+            (PRINCIPALS_FILE, _PRINCIPALS.format(me=json.dumps(settings.actor), key=json.dumps(own))),
         )
         if _write_new(folder / name, text)
     ]
     create_keys(settings.home_dir / "keys")
     create_store(settings.resolved_database_url).close()
+    if not settings.trust_file.exists():
+        pin_trust(load_settings(folder), None)
+        written.append(settings.trust)
     ignore = settings.home_dir / ".gitignore"
     _write_new(ignore, "*\n")
 
@@ -86,7 +94,7 @@ def init(
     screen = console(as_json=False)
     screen.print(f"Project ready in {folder.resolve()}.", markup=False)
     screen.print("Written: " + (", ".join(written) if written else "nothing; everything was there already."))
-    screen.print("\nNext: name an approver in principals.toml, then")
+    screen.print("\nNext: name approvers with their keys in principals.toml, run `gatekeeper trust pin`, then")
     screen.print("  gatekeeper certify --model NAME --update DIR --base DIR    # the first champion", markup=False)
     screen.print("  gatekeeper check --model NAME --update DIR --data FILE     # every update after it", markup=False)
     return 0

@@ -9,7 +9,7 @@ from rich.text import Text
 from gatekeeper.cli.opening import workspace
 from gatekeeper.cli.screen import console, print_json
 from gatekeeper.cli.settings import load_settings
-from gatekeeper.pipeline.workspace import ANCHOR, CHAMPION
+from gatekeeper.pipeline.principal import ANCHOR, CHAMPION
 from gatekeeper.store import runs, updates
 
 

@@ -2,21 +2,26 @@
 
 Checked in this order, so that the first failure names itself: the update waits for a decision; policy, time,
 champion and anchor are those of the verdict; the verdict is no BLOCK; the person is known, holds a role the policy
-asks for, and played no part the policy excludes; the person has not decided already. Nothing a program says can
-approve.
+asks for, and played no part the policy excludes; verifiers trust this policy and this person's key; the person has
+not decided already. What is kept is signed with the person's own key, so that nothing a program says can approve.
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.orm import Session
 
 from audits.ledger.events import Event
 from audits.ledger.log import append
+from audits.passport.decision import SignedDecision, sign_decision
+from audits.passport.dsse import key_id, public_text
+from gatekeeper.core.digests import sha256_bytes
 from gatekeeper.core.errors import StateError, UsageError
 from gatekeeper.core.states import State
 from gatekeeper.core.verdict import Outcome
-from gatekeeper.pipeline.standing import binding_of, deadline_of, require_current
+from gatekeeper.pipeline.principal import CHAMPION, Principal
+from gatekeeper.pipeline.standing import binding_of, deadline_of, needed_for, require_current
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import approvals, texts, updates
 from gatekeeper.store.approvals import Binding
@@ -40,6 +45,7 @@ def approve(
     *,
     person: str,
     policy: Policy,
+    key: Ed25519PrivateKey,
     comment: str = "",
     now: datetime | None = None,
 ) -> Decided:
@@ -49,7 +55,9 @@ def approve(
         StateError: nothing waits for a decision, the request expired, or this person may not decide.
         UsageError: the person is not among the principals, or there is no such update.
     """
-    return _decide(workspace, update_id, Decision.APPROVE, person=person, policy=policy, comment=comment, now=now)
+    return _decide(
+        workspace, update_id, Decision.APPROVE, person=person, policy=policy, key=key, comment=comment, now=now
+    )
 
 
 def reject(
@@ -58,15 +66,18 @@ def reject(
     *,
     person: str,
     policy: Policy,
+    key: Ed25519PrivateKey,
     comment: str = "",
     now: datetime | None = None,
 ) -> Decided:
-    """Record a refusal; one is enough, and it is final.
+    """Record a refusal; one is enough, and it is final. It stops an approved update too, until it is promoted.
 
     Raises:
         StateError, UsageError: as :func:`approve`.
     """
-    return _decide(workspace, update_id, Decision.REJECT, person=person, policy=policy, comment=comment, now=now)
+    return _decide(
+        workspace, update_id, Decision.REJECT, person=person, policy=policy, key=key, comment=comment, now=now
+    )
 
 
 def _decide(
@@ -76,19 +87,21 @@ def _decide(
     *,
     person: str,
     policy: Policy,
+    key: Ed25519PrivateKey,
     comment: str,
     now: datetime | None,
 ) -> Decided:
     moment = now or datetime.now(UTC)
+    waiting = (State.PENDING_APPROVAL,) if decision is Decision.APPROVE else (State.PENDING_APPROVAL, State.APPROVED)
     with workspace.store.reading() as session:
         state = updates.require(session, update_id).state
-    if state is not State.PENDING_APPROVAL:
+    if state not in waiting:
         raise StateError(f"Update {update_id} is {state}: nothing waits for a decision.")
     require_current(workspace, update_id, policy=policy, moment=moment)
     with workspace.store.transaction() as session:
         row = updates.require(session, update_id)
         run, verdict, binding = binding_of(session, row)
-        if row.state is not State.PENDING_APPROVAL or verdict.outcome is Outcome.BLOCK:
+        if row.state not in waiting or verdict.outcome is Outcome.BLOCK:
             raise StateError(f"Update {update_id} is {row.state}: nothing waits for a decision.")
         if row.registered_version is None:
             raise StateError(f"Update {update_id} was never registered.", hint="Propose it again.")
@@ -101,6 +114,7 @@ def _decide(
             binding=binding,
             person=person,
             policy=policy,
+            key=key,
             comment=comment,
             deadline=deadline_of(run, policy),
             moment=moment,
@@ -117,12 +131,30 @@ def _record(
     binding: Binding,
     person: str,
     policy: Policy,
+    key: Ed25519PrivateKey,
     comment: str,
     deadline: datetime,
     moment: datetime,
 ) -> Decided:
-    _require_entitled(workspace, session, row, person, policy)
+    principal = require_entitled(workspace, session, row, person, policy)
+    require_own_key(workspace, principal, policy, key)
     actor = workspace.remember(session, person)
+    envelope = sign_decision(
+        SignedDecision(
+            action="certify" if row.champion_version is None else "promote",
+            decision=decision.value,
+            update=row.id,
+            run=run.id,
+            request=None,
+            model=row.model,
+            alias=CHAMPION,
+            update_digest=binding.update_digest,
+            policy_digest=binding.policy_digest,
+            evidence_digest=binding.evidence_digest,
+            expires=rfc3339(deadline),
+        ),
+        key,
+    )
     given = approvals.add(
         session,
         update_id=row.id,
@@ -131,7 +163,7 @@ def _record(
         approver=actor,
         binding=binding,
         expires=deadline,
-        envelope=None,
+        envelope=envelope,
         comment_digest=texts.keep(session, subject=row.id, body=comment),
         now=moment,
     )
@@ -142,10 +174,10 @@ def _record(
         "policy_digest": binding.policy_digest,
         "evidence_digest": binding.evidence_digest,
         "comment_digest": given.comment_digest,
-        "key": None,
-        "envelope_digest": None,
+        "key": key_id(key.public_key().public_bytes_raw()),
+        "envelope_digest": sha256_bytes(envelope.encode()),
     }
-    required = policy.approvals.required
+    required = needed_for(row, policy)
     standing = len(approvals.standing(session, run.id, binding=binding, now=moment))
     if decision is Decision.REJECT:
         append(session, type=Event.APPROVAL_REFUSED, actor=actor, subject=row.id, data=data)
@@ -156,7 +188,7 @@ def _record(
         type=Event.APPROVAL_GIVEN,
         actor=actor,
         subject=row.id,
-        data={**data, "expires": f"{deadline:%Y-%m-%dT%H:%M:%SZ}"},
+        data={**data, "expires": rfc3339(deadline)},
     )
     if standing < required:
         return Decided(state=State.PENDING_APPROVAL, given=standing, required=required)
@@ -164,7 +196,39 @@ def _record(
     return Decided(state=State.APPROVED, given=standing, required=required)
 
 
-def _require_entitled(workspace: Workspace, session: Session, row: UpdateRow, person: str, policy: Policy) -> None:
+def rfc3339(moment: datetime) -> str:
+    """Return a moment in UTC as decisions write it, to the second."""
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def require_own_key(workspace: Workspace, principal: Principal, policy: Policy, key: Ed25519PrivateKey) -> None:
+    """Return when the key is this person's, and verifiers would accept both it and the policy.
+
+    Raises:
+        StateError: the person has no key, or the trust file lacks it or the policy.
+        UsageError: the key is another one.
+    """
+    if principal.key is None:
+        raise StateError(
+            f"{principal.name} has no key to sign with.",
+            hint="They create one with `gatekeeper key create` and put it into principals.toml.",
+        )
+    if public_text(key) != principal.key:
+        raise UsageError(
+            f"This is not {principal.name}'s key: principals.toml names another one.",
+            hint="Decide as yourself, or correct principals.toml.",
+        )
+    workspace.notary.require_approver(principal)
+    workspace.notary.require_pinned(policy)
+
+
+def require_entitled(workspace: Workspace, session: Session, row: UpdateRow, person: str, policy: Policy) -> Principal:
+    """Return the person, when they may decide about this update under the policy.
+
+    Raises:
+        UsageError: they are not among the principals.
+        StateError: they lack the role, or played a part in the update.
+    """
     principal = workspace.principals.get(person)
     if principal is None:
         raise UsageError(
@@ -189,3 +253,4 @@ def _require_entitled(workspace: Workspace, session: Session, row: UpdateRow, pe
     trainer = str(provenance.get("trainer") or "")
     if trainer.strip() and workspace.lookup(trainer) == workspace.lookup(person):
         raise StateError(f"{person} trained this update and cannot decide about it.", hint="Somebody else has to.")
+    return principal

@@ -18,10 +18,11 @@ from audits.ledger.log import append
 from gatekeeper.core.errors import GatekeeperError, VerificationError
 from gatekeeper.core.states import State
 from gatekeeper.pipeline.judge import ACTOR
+from gatekeeper.pipeline.principal import CHAMPION
 from gatekeeper.pipeline.references import fetch
 from gatekeeper.pipeline.standing import binding_of
 from gatekeeper.pipeline.turns import turn
-from gatekeeper.pipeline.workspace import CHAMPION, Workspace
+from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import promotions, updates
 from gatekeeper.store.approvals import Binding
 from gatekeeper.store.tables import PromotionKind, PromotionRow, PromotionState, UpdateRow

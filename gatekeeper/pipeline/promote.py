@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from gatekeeper.core.errors import PromotionConflict, StateError
 from gatekeeper.core.states import State
 from gatekeeper.pipeline.moves import Promoted, carry_out, intend
+from gatekeeper.pipeline.principal import ANCHOR, CHAMPION
 from gatekeeper.pipeline.standing import require_agreed, require_current
 from gatekeeper.pipeline.turns import turn
-from gatekeeper.pipeline.workspace import ANCHOR, CHAMPION, Workspace
+from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import promotions, updates
 from gatekeeper.store.tables import PromotionKind, PromotionRow
 from policies.policy import Policy

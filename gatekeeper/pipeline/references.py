@@ -14,7 +14,8 @@ from gatekeeper.core.digests import sha256_bytes
 from gatekeeper.core.errors import InputError, UsageError, VerificationError
 from gatekeeper.core.update import Artifact
 from gatekeeper.intake.artifact import read_artifact
-from gatekeeper.pipeline.workspace import ANCHOR, CHAMPION, Workspace
+from gatekeeper.pipeline.principal import ANCHOR, CHAMPION
+from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.registry.port import MODEL_FOLDER, Card
 from gatekeeper.store import promotions, updates
 from gatekeeper.store.tables import PromotionState

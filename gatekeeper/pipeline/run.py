@@ -13,10 +13,11 @@ from gatekeeper.core.gate import Progress, Resources, SilentProgress
 from gatekeeper.pipeline.collect import Watcher
 from gatekeeper.pipeline.judge import judge
 from gatekeeper.pipeline.outcome import Checked
+from gatekeeper.pipeline.principal import CHAMPION
 from gatekeeper.pipeline.references import Reference, anchor_of, champion_of, last_promoted
 from gatekeeper.pipeline.register import register
 from gatekeeper.pipeline.submit import Proposal, require_known, require_named, submit
-from gatekeeper.pipeline.workspace import CHAMPION, Workspace
+from gatekeeper.pipeline.workspace import Workspace
 from policies.policy import Policy
 from regression import RegressionError, Session
 

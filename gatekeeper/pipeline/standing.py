@@ -15,7 +15,8 @@ from gatekeeper.core.errors import PromotionConflict, StateError
 from gatekeeper.core.states import State
 from gatekeeper.core.verdict import Verdict
 from gatekeeper.pipeline.judge import ACTOR
-from gatekeeper.pipeline.workspace import ANCHOR, CHAMPION, Workspace
+from gatekeeper.pipeline.principal import ANCHOR, CHAMPION
+from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import approvals, runs, updates
 from gatekeeper.store.approvals import Binding
 from gatekeeper.store.tables import RunRow, UpdateRow
@@ -46,6 +47,11 @@ def binding_of(session: Session, row: UpdateRow) -> tuple[RunRow, Verdict, Bindi
 def deadline_of(run: RunRow, policy: Policy) -> datetime:
     """Return when the request for approval of a run ends, in UTC."""
     return (run.finished or run.started) + timedelta(hours=policy.approvals.expires_hours)
+
+
+def needed_for(row: UpdateRow, policy: Policy) -> int:
+    """Return how many distinct people must agree to an update: a first champion takes two where others take one."""
+    return policy.approvals.needed(two_person=row.champion_version is None)
 
 
 def require_current(workspace: Workspace, update_id: str, *, policy: Policy, moment: datetime) -> None:
@@ -99,9 +105,10 @@ def require_agreed(
     }
     given = {approval.approver for approval in approvals.standing(session, run.id, binding=binding, now=moment)}
     count = len(given & (entitled - {row.submitter}))
-    if count < policy.approvals.required:
+    required = needed_for(row, policy)
+    if count < required:
         raise StateError(
-            f"Update {row.id} has {count} of {policy.approvals.required} approvals that count.",
+            f"Update {row.id} has {count} of {required} approvals that count.",
             hint="An approver may have left principals.toml: propose the update again.",
         )
     if row.registered_version is None:

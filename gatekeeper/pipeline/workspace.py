@@ -13,23 +13,13 @@ from sqlalchemy.orm import Session
 from audits.ledger.pseudonyms import pseudonym
 from gatekeeper.core.digests import Plain
 from gatekeeper.core.gate import Gate
+from gatekeeper.pipeline.notary import Notary
+from gatekeeper.pipeline.principal import Principal
 from gatekeeper.registry.port import Registry
 from gatekeeper.store import people
 from gatekeeper.store.database import Store
 
-CHAMPION = "champion"
-ANCHOR = "anchor"
 _RECORDED = ("torch", "transformers", "peft", "mlflow", "great-expectations", "presidio-analyzer", "credsweeper")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Principal:
-    """A person who may act, as the principals file names them."""
-
-    name: str
-    roles: tuple[str, ...]
-    key: str | None = None
-    """Public key that their decisions are signed with, ``ed25519:`` and base64; without one they cannot decide."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +31,8 @@ class Workspace:
     catalogue: Mapping[str, Gate[Any]]
     principals: Mapping[str, Principal]
     """People by name; only they can approve."""
+    notary: Notary
+    """Signs checkpoints and passports, and knows what verifiers trust."""
     pseudonym_key: bytes
     """Key of the HMAC that stands for people in the ledger."""
     intake_dir: Path

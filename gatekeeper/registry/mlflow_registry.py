@@ -28,6 +28,8 @@ from gatekeeper.registry.port import (
     KIND_TAG,
     MANIFEST_TAG,
     MODEL_FOLDER,
+    PASSPORT_TAG,
+    REVOCATIONS_TAG,
     UPDATE_TAG,
     Card,
     LoggedVersion,
@@ -166,6 +168,28 @@ class MlflowRegistry:
                 f"{model}@{alias} was set to {_words(version)} and points to {_words(after)}.",
                 hint="Someone else moves this alias: find out who before promoting again.",
             )
+
+    def attach_passport(self, model: str, version: str, alias: str, passport: str) -> None:
+        """Keep a passport as the version's tag, and as a file of the run behind it."""
+        client = self._client
+        with translated(f"keep the passport of version {version} of {model}"):
+            run_id = client.get_model_version(model, version).run_id
+            if run_id:
+                client.log_text(run_id, passport, f"passport/{alias}.json")
+            client.set_model_version_tag(model, version, PASSPORT_TAG + alias, passport)
+
+    def publish_revocations(self, model: str, revocations: str) -> None:
+        """Keep the revocation list as the model's tag."""
+        client = self._client
+        with translated(f"publish the revocation list of {model}"):
+            client.set_registered_model_tag(model, REVOCATIONS_TAG, revocations)
+
+    def revocations(self, model: str) -> str | None:
+        """Return the revocation list kept with the model; ``None`` when there is none."""
+        client = self._client
+        with translated(f"read the revocation list of {model}"):
+            found = client.get_registered_model(model).tags.get(REVOCATIONS_TAG)
+        return None if found is None else str(found)
 
     def fetch(self, model: str, version: str, into: Path) -> Path:
         """Copy the version's files to ``into/model``, and its card to ``into``; return ``into/model``."""

@@ -21,6 +21,12 @@ MANIFEST_TAG: Final = "gatekeeper.manifest"
 KIND_TAG: Final = "gatekeeper.kind"
 """Tag of a version: kind of the update."""
 
+PASSPORT_TAG: Final = "gatekeeper.passport."
+"""Beginning of a version's tag, before the alias: the passport that covers this version under that alias."""
+
+REVOCATIONS_TAG: Final = "gatekeeper.revocations"
+"""Tag of a model: the newest signed revocation list."""
+
 CARD_FILE: Final = "gatekeeper.json"
 """Name of the file stored beside a version's own files: what they are and which base they stand on."""
 
@@ -125,6 +131,18 @@ class Registry(Protocol):
         Raises:
             PromotionConflict: it pointed elsewhere before, or points elsewhere after.
         """
+        ...
+
+    def attach_passport(self, model: str, version: str, alias: str, passport: str) -> None:
+        """Keep a passport with the version, as a tag and beside its files; harmless when repeated."""
+        ...
+
+    def publish_revocations(self, model: str, revocations: str) -> None:
+        """Keep the signed revocation list with the model, in place of an older one."""
+        ...
+
+    def revocations(self, model: str) -> str | None:
+        """Return the revocation list kept with the model; ``None`` when there is none. Nothing has checked it."""
         ...
 
     def fetch(self, model: str, version: str, into: Path) -> Path:

@@ -52,11 +52,16 @@ def project(tmp_path, monkeypatch, gatekeeper, tiny_world, item_cache):
     monkeypatch.setenv("GATEKEEPER_CACHE_DIR", str(item_cache))
     monkeypatch.setenv("GATEKEEPER_DTYPE", "float32")
     monkeypatch.setenv("GATEKEEPER_ACTOR", "zelda")
+    monkeypatch.setenv("GATEKEEPER_KEYS_DIR", str(tmp_path / "own-keys"))
     assert gatekeeper("init").code == 0
     Path("policy.yaml").write_text(tiny_policy_text(tiny_world.suites), encoding="utf-8")
+    keys = {name: gatekeeper("key", "create", "--as", name, "--json").json["key"] for name in ("dana", "kim")}
     Path("principals.toml").write_text(
-        '[people.zelda]\nroles = ["submitter"]\n[people.dana]\nroles = ["approver"]\n', encoding="utf-8"
+        '[people.zelda]\nroles = ["submitter"]\n'
+        + "".join(f'[people.{name}]\nroles = ["approver"]\nkey = "{key}"\n' for name, key in keys.items()),
+        encoding="utf-8",
     )
+    assert gatekeeper("trust", "pin").code == 0
     return folder
 
 
@@ -68,6 +73,7 @@ def live(project, gatekeeper, tiny_world):
     )
     assert certified.code == 0, certified
     update = certified.json["updates"][0]["id"]
-    assert gatekeeper("approve", update, "--as", "dana").code == 0
+    for name in ("dana", "kim"):
+        assert gatekeeper("approve", update, "--as", name).code == 0
     assert gatekeeper("promote", update).code == 0
     return project

@@ -1,5 +1,6 @@
 """A registry in memory and one folder, behind the real port: the same answers, and a hook before every step."""
 
+import dataclasses
 import math
 import shutil
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ from gatekeeper.registry.port import (
     KIND_TAG,
     MANIFEST_TAG,
     MODEL_FOLDER,
+    PASSPORT_TAG,
     UPDATE_TAG,
     LoggedVersion,
     VersionDescription,
@@ -24,7 +26,8 @@ from gatekeeper.registry.port import (
 class FakeRegistry:
     """Keeps versions under ``root``. ``before(step)`` is called ahead of every step, and may raise or interfere.
 
-    Steps: ``reach``, ``ensure``, ``log``, ``read``, ``set``, ``fetch``, ``describe``.
+    Steps: ``reach``, ``ensure``, ``log``, ``read``, ``set``, ``fetch``, ``describe``,
+    ``attach``, ``publish``.
     """
 
     root: Path
@@ -33,6 +36,7 @@ class FakeRegistry:
     aliases: dict[str, dict[str, str]] = field(default_factory=dict)
     versions: dict[str, list[VersionDescription]] = field(default_factory=dict)
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
+    published: dict[str, str] = field(default_factory=dict)
 
     def reach(self) -> None:
         self.before("reach")
@@ -100,6 +104,20 @@ class FakeRegistry:
         self.aliases[model][alias] = version
         if (now := self.alias_version(model, alias)) != version:
             raise PromotionConflict(f"{model}@{alias} was set to {version} and points to {now}.")
+
+    def attach_passport(self, model: str, version: str, alias: str, passport: str) -> None:
+        self.before("attach")
+        found = self._version(model, version)
+        changed = dataclasses.replace(found, tags={**found.tags, PASSPORT_TAG + alias: passport})
+        self.versions[model] = [changed if each is found else each for each in self.versions[model]]
+
+    def publish_revocations(self, model: str, revocations: str) -> None:
+        self.before("publish")
+        self.published[model] = revocations
+
+    def revocations(self, model: str) -> str | None:
+        self.before("read")
+        return self.published.get(model)
 
     def fetch(self, model: str, version: str, into: Path) -> Path:
         self.before("fetch")

@@ -1,25 +1,19 @@
 """A workspace with a registry in memory, and the tiny world's policy."""
 
 import pytest
+from people import PEOPLE, approve, notary
 from registry import FakeRegistry
 from tiny_policy import tiny_policy_text
 
 from gatekeeper.gates.catalogue import discover
 from gatekeeper.pipeline import run
-from gatekeeper.pipeline.approve import approve
 from gatekeeper.pipeline.promote import promote
 from gatekeeper.pipeline.submit import Proposal
-from gatekeeper.pipeline.workspace import Principal, Workspace
+from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store.database import create_store
 from policies.load import policy_from_text
 
 MODEL = "tiny"
-PEOPLE = {
-    "zelda": Principal(name="zelda", roles=("submitter",)),
-    "dana": Principal(name="dana", roles=("approver",)),
-    "kim": Principal(name="kim", roles=("approver",)),
-    "ola": Principal(name="ola", roles=("auditor",)),
-}
 
 
 @pytest.fixture
@@ -28,13 +22,14 @@ def registry(tmp_path):
 
 
 @pytest.fixture
-def workspace(tmp_path, registry, item_cache):
+def workspace(tmp_path, registry, item_cache, policy):
     store = create_store(f"sqlite:///{tmp_path / 'gatekeeper.db'}")
     yield Workspace(
         store=store,
         registry=registry,
         catalogue=discover(),
         principals=PEOPLE,
+        notary=notary(tmp_path, registry.id, policy),
         pseudonym_key=b"k" * 32,
         intake_dir=tmp_path / "intake",
         evidence_dir=tmp_path / "evidence",
@@ -77,6 +72,7 @@ def certified(workspace, tiny_world, policy):
     )
     with run.evaluation(workspace) as resources:
         checked = run.certify(workspace, proposal, policy, resources)
-    approve(workspace, checked.update_id, person="dana", policy=policy)
+    for name in ("dana", "kim"):
+        approve(workspace, checked.update_id, person=name, policy=policy)
     promote(workspace, checked.update_id, policy=policy)
     return checked

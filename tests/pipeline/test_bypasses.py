@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from people import approve
 from pipeline_views import state_of, with_gate
 from tiny_policy import tiny_policy_text
 
@@ -11,7 +12,6 @@ from gatekeeper.core.states import State
 from gatekeeper.core.update import Provenance
 from gatekeeper.core.verdict import Outcome
 from gatekeeper.pipeline import run
-from gatekeeper.pipeline.approve import approve
 from gatekeeper.pipeline.collect import Watcher
 from gatekeeper.pipeline.moves import recover
 from gatekeeper.pipeline.promote import promote

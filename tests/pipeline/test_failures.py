@@ -1,11 +1,11 @@
 """What happens when something goes wrong on the way: nothing unproven is ever live, and everything converges."""
 
 import pytest
+from people import approve
 from pipeline_views import events_of, state_of, with_gate
 
 from gatekeeper.core.errors import GatekeeperError, InputError, RegistryError, VerificationError
 from gatekeeper.core.states import State
-from gatekeeper.pipeline.approve import approve
 from gatekeeper.pipeline.moves import recover
 from gatekeeper.pipeline.promote import promote
 from gatekeeper.pipeline.verify import verify_alias

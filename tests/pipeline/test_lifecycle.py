@@ -4,13 +4,13 @@ import json
 import shutil
 
 import pytest
+from people import approve, reject, trusting
 from pipeline_views import events_of, state_of
 
 from audits.ledger.check import verify_entries
 from gatekeeper.core.errors import StateError, UsageError
 from gatekeeper.core.states import State
 from gatekeeper.core.verdict import Outcome
-from gatekeeper.pipeline.approve import approve, reject
 from gatekeeper.pipeline.promote import promote
 from gatekeeper.pipeline.verify import verify_alias
 from gatekeeper.pipeline.withdraw import withdraw
@@ -179,6 +179,7 @@ def test_two_approvals_take_two_people(workspace, certified, propose, tiny_world
     from policies.load import policy_from_text
 
     strict = policy_from_text(tiny_policy_text(tiny_world.suites, required=2), workspace.catalogue)
+    workspace = trusting(workspace, strict)
     checked = propose("benign", policy=strict)
     first = approve(workspace, checked.update_id, person="dana", policy=strict)
     with pytest.raises(StateError, match="already decided"):

@@ -1,0 +1,64 @@
+"""A person's decision, as their own key signs it: about exactly which bytes, policy and evidence, and what for."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from audits.passport.dsse import open_envelope, sign
+from gatekeeper.core.digests import Digest, canonical
+from gatekeeper.core.errors import VerificationError
+
+PAYLOAD_TYPE: Final = "application/vnd.gatekeeper.decision+json"
+VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedDecision:
+    """What a person agreed to, or refused."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+
+    v: int = VERSION
+    action: str
+    """``promote``, ``certify``, ``rollback``, ``anchor``, ``break-glass``, ``review`` or ``revoke``."""
+    decision: str
+    """``approve`` or ``reject``."""
+    update: str
+    run: str
+    request: str | None
+    """The request it decides about; ``None`` for a run's own approval."""
+    model: str
+    alias: str
+    update_digest: Digest
+    policy_digest: Digest
+    evidence_digest: Digest
+    expires: str
+    """RFC 3339 in UTC, with ``Z``: until when the decision counts."""
+
+
+_SHAPE: TypeAdapter[SignedDecision] = TypeAdapter(SignedDecision)
+
+
+def sign_decision(decision: SignedDecision, key: Ed25519PrivateKey) -> str:
+    """Return the envelope of a decision."""
+    return sign(canonical(decision), PAYLOAD_TYPE, key)
+
+
+def read_decision(text: str, keys: Iterable[str]) -> tuple[SignedDecision, str]:
+    """Return a decision and the key that signed it.
+
+    Raises:
+        VerificationError: it is none, or none of the keys signed it.
+    """
+    payload, key = open_envelope(text, PAYLOAD_TYPE, keys)
+    try:
+        read = _SHAPE.validate_python(json.loads(payload))
+    except (ValueError, ValidationError, RecursionError) as error:
+        raise VerificationError("The envelope holds no decision.") from error
+    if read.v != VERSION or canonical(read) != payload:
+        raise VerificationError("The envelope holds no decision of this version.")
+    return read, key

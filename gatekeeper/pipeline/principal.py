@@ -1,0 +1,17 @@
+"""Who may act, and the two aliases that their decisions are about."""
+
+from dataclasses import dataclass
+from typing import Final
+
+CHAMPION: Final = "champion"
+ANCHOR: Final = "anchor"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """A person who may act, as the principals file names them."""
+
+    name: str
+    roles: tuple[str, ...]
+    key: str | None = None
+    """Public key that their decisions are signed with, ``ed25519:`` and base64; without one they cannot decide."""
