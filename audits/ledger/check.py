@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from audits.ledger.leaf import VERSION, moment
-from audits.ledger.merkle import Frontier, leaf_hash
+from audits.ledger.merkle import Frontier, leaf_hash, root
 from gatekeeper.store import entries
 
 MOST_FAULTS: Final = 100
@@ -25,7 +25,7 @@ class Fault:
     seq: int
     """Number of the entry, or the one expected in its place; for ``unreadable`` the first that was not looked at."""
     code: str
-    """``hash``, ``gap``, ``columns``, ``unreadable`` or ``size``."""
+    """``hash``, ``gap``, ``columns``, ``node``, ``unreadable`` or ``size``."""
     text: str
     """One sentence."""
 
@@ -53,7 +53,8 @@ def verify_entries(session: Session) -> LedgerCheck:
     1. Each entry's number follows the one before it.
     2. The stored hash is the leaf's.
     3. The leaf reads as JSON and says what its columns say.
-    4. The head counts as many entries as there are.
+    4. The roots that are kept for proofs are those of the leaves.
+    5. The head counts as many entries as there are.
 
     An entry that cannot even be read ends the pass: what comes after it is not looked at, and is not called intact.
     """
@@ -63,10 +64,23 @@ def verify_entries(session: Session) -> LedgerCheck:
             found.take(seq, leaf, stored, columns=[seq, moment(ts), type_, actor, subject])
     except (ValueError, TypeError):
         found.fault("unreadable", found.expected, f"An entry from {found.expected} on cannot be read.")
+    _compare_nodes(session, found)
     size = entries.size(session)
     if size != found.expected:
         found.fault("size", found.expected, f"The ledger counts {size} entries and ends after {found.expected}.")
     return LedgerCheck(size=found.frontier.size, root=found.frontier.root(), faults=tuple(found.faults[:MOST_FAULTS]))
+
+
+def _compare_nodes(session: Session, found: "_Findings") -> None:
+    """Compare every kept root with the one that the leaves have now."""
+    small, large = entries.KEPT_LEVELS
+    for level, width, now in ((small, 1 << small, found.full), (large, 1 << large, found.larger())):
+        kept = entries.nodes(session, level=level)
+        for number in sorted(kept.keys() | set(range(len(now)))):
+            if kept.get(number) != (now[number] if number < len(now) else None):
+                found.fault(
+                    "node", number * width, f"The kept root from entry {number * width} on is not the leaves'."
+                )
 
 
 class _Findings:
@@ -76,6 +90,13 @@ class _Findings:
         self.faults: list[Fault] = []
         self.frontier = Frontier()
         self.expected = 0
+        self.full: list[bytes] = []
+        self._subtree = Frontier()
+
+    def larger(self) -> list[bytes]:
+        """Return the roots one kept level up."""
+        width = entries.SMALLEST_KEPT
+        return [root(self.full[start : start + width]) for start in range(0, len(self.full) - width + 1, width)]
 
     def fault(self, code: str, seq: int, text: str) -> None:
         self.faults.append(Fault(seq=seq, code=code, text=text))
@@ -86,6 +107,10 @@ class _Findings:
             self.fault("gap", self.expected, f"Entry {self.expected} is missing: the next one has number {seq}.")
         hashed = leaf_hash(leaf)
         self.frontier.add(hashed)
+        self._subtree.add(hashed)
+        if self._subtree.size == entries.SMALLEST_KEPT:
+            self.full.append(self._subtree.root())
+            self._subtree = Frontier()
         self.expected = seq + 1
         if hashed != stored:
             self.fault("hash", seq, f"Entry {seq} is not the one that was hashed.")

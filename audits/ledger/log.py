@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from audits.ledger.events import Event
 from audits.ledger.leaf import write_leaf
-from audits.ledger.merkle import leaf_hash
+from audits.ledger.merkle import leaf_hash, root
 from gatekeeper.store import entries
 
 
@@ -56,16 +56,27 @@ def append(
         StoreError: the ledger's head is gone.
     """
     ts = now or datetime.now(UTC)
-    head = entries.lock_head(session)
-    leaf = write_leaf(seq=head.size, ts=ts, type=type, actor=actor, subject=subject, data=data)
-    row = entries.add(
-        session,
-        head,
-        ts=ts,
-        type=type.value,
-        actor=actor,
-        subject=subject,
-        leaf=leaf,
-        leaf_hash=leaf_hash(leaf),
-    )
-    return Entry(seq=row.seq, ts=ts, type=type, actor=actor, subject=subject, leaf=row.leaf, leaf_hash=row.leaf_hash)
+    seq = entries.advance(session)
+    leaf = write_leaf(seq=seq, ts=ts, type=type, actor=actor, subject=subject, data=data)
+    hashed = leaf_hash(leaf)
+    entries.add(session, seq=seq, ts=ts, type=type.value, actor=actor, subject=subject, leaf=leaf, leaf_hash=hashed)
+    keep_full_subtrees(session, seq + 1)
+    return Entry(seq=seq, ts=ts, type=type, actor=actor, subject=subject, leaf=leaf, leaf_hash=hashed)
+
+
+def keep_full_subtrees(session: Session, size: int) -> None:
+    """Keep the root of every subtree that a ledger of this size has just made full."""
+    small, large = entries.KEPT_LEVELS
+    if size % (1 << small) == 0:
+        number = (size >> small) - 1
+        entries.keep_node(
+            session,
+            level=small,
+            number=number,
+            hash=root(entries.leaf_hashes(session, number << small, (number + 1) << small)),
+        )
+    if size % (1 << large) == 0:
+        number = (size >> large) - 1
+        below = entries.nodes(session, level=small, first=number << small, end=(number + 1) << small)
+        # Roots of full subtrees stand where leaf hashes would: the tree above them is the same.
+        entries.keep_node(session, level=large, number=number, hash=root(below.values()))

@@ -2,31 +2,36 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, insert, select, update
 from sqlalchemy.orm import Session
 
 from gatekeeper.core.errors import StoreError
-from gatekeeper.store.tables import EntryRow, LedgerHeadRow
+from gatekeeper.store.tables import EntryRow, LedgerHeadRow, LedgerNodeRow
 
-_AT_ONCE = 1000
+SMALLEST_KEPT: Final = 256
+"""Leaves of the smallest subtree whose root is kept."""
+
+KEPT_LEVELS: Final = (8, 16)
+"""Levels of the subtrees whose roots are kept: two to that power leaves."""
+
+_AT_ONCE: Final = 1000
 
 
-def lock_head(session: Session) -> LedgerHeadRow:
-    """Return the ledger's head, held until the caller's transaction ends, so that entries get numbers in turn.
-
-    A row lock where the database has them; SQLite leaves the clause out, since there the transaction itself began as
-    the only writer.
+def advance(session: Session) -> int:
+    """Return the next entry's number, and hold the head until the caller's transaction ends: entries come in turn.
 
     Raises:
         StoreError: the head is gone.
     """
-    head = session.scalars(
-        select(LedgerHeadRow).with_for_update(), execution_options={"populate_existing": True}
-    ).one_or_none()
-    if head is None:
+    moved = session.execute(
+        update(LedgerHeadRow).values(size=LedgerHeadRow.size + 1).returning(LedgerHeadRow.size),
+        execution_options={"synchronize_session": False},
+    ).scalar_one_or_none()
+    if moved is None:
         raise _no_head()
-    return head
+    return moved - 1
 
 
 def size(session: Session) -> int:
@@ -43,21 +48,59 @@ def size(session: Session) -> int:
 
 def add(
     session: Session,
-    head: LedgerHeadRow,
     *,
+    seq: int,
     ts: datetime,
     type: str,
     actor: str,
     subject: str,
     leaf: bytes,
     leaf_hash: bytes,
-) -> EntryRow:
-    """Write down the next leaf behind a locked head, and move the head."""
-    row = EntryRow(seq=head.size, ts=ts, type=type, actor=actor, subject=subject, leaf=leaf, leaf_hash=leaf_hash)
-    session.add(row)
-    head.size += 1
+) -> None:
+    """Write down a leaf under the number that :func:`advance` gave."""
+    session.execute(
+        insert(EntryRow),
+        {
+            "seq": seq,
+            "ts": ts,
+            "type": type,
+            "actor": actor,
+            "subject": subject,
+            "leaf": leaf,
+            "leaf_hash": leaf_hash,
+        },
+    )
+
+
+def node(session: Session, *, level: int, number: int) -> bytes | None:
+    """Return the kept root of a full subtree, or ``None`` when none is kept."""
+    if level not in KEPT_LEVELS:
+        return None
+    return session.scalars(
+        select(LedgerNodeRow.hash).where(LedgerNodeRow.level == level, LedgerNodeRow.number == number)
+    ).one_or_none()
+
+
+def nodes(session: Session, *, level: int, first: int = 0, end: int | None = None) -> dict[int, bytes]:
+    """Return the kept roots of one level by their numbers, in order."""
+    query = select(LedgerNodeRow.number, LedgerNodeRow.hash).where(
+        LedgerNodeRow.level == level, LedgerNodeRow.number >= first
+    )
+    if end is not None:
+        query = query.where(LedgerNodeRow.number < end)
+    return {row.number: row.hash for row in session.execute(query.order_by(LedgerNodeRow.number))}
+
+
+def keep_node(session: Session, *, level: int, number: int, hash: bytes) -> None:
+    """Keep the root of a subtree that has just become full."""
+    session.add(LedgerNodeRow(level=level, number=number, hash=hash))
     session.flush()
-    return row
+
+
+def leaf_hashes(session: Session, start: int, end: int) -> list[bytes]:
+    """Return the leaf hashes from ``start`` up to, but not including, ``end``, in order."""
+    query = select(EntryRow.leaf_hash).where(EntryRow.seq >= start, EntryRow.seq < end).order_by(EntryRow.seq)
+    return list(session.scalars(query))
 
 
 def find(session: Session, seq: int) -> EntryRow | None:

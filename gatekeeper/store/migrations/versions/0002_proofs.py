@@ -1,5 +1,6 @@
 """Proofs: people's own keys, signatures, requests, passports, revocations, drift, checkpoints and tree nodes."""
 
+import hashlib
 from typing import Final
 
 import sqlalchemy as sa
@@ -184,6 +185,7 @@ def _ledger() -> None:
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("level", "number", name="pk_ledger_nodes"),
     )
+    _fill_nodes()
     op.create_table(
         "checkpoints",
         sa.Column("size", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -193,3 +195,36 @@ def _ledger() -> None:
         sa.Column("signed", MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("size", name="pk_checkpoints"),
     )
+
+
+def _fill_nodes() -> None:
+    """Keep the roots of the subtrees that are full already."""
+    connection = op.get_bind()
+    nodes = sa.table("ledger_nodes", sa.column("level"), sa.column("number"), sa.column("hash"))
+    leaves = sa.text("SELECT leaf_hash FROM ledger_entries ORDER BY seq")
+    full: dict[int, list[bytes]] = {8: [], 16: []}
+    waiting: list[bytes] = []
+    for (hashed,) in connection.execute(leaves):
+        waiting.append(hashed)
+        if len(waiting) == 256:
+            full[8].append(_root(waiting))
+            waiting = []
+            if len(full[8]) % 256 == 0:
+                full[16].append(_root(full[8][-256:]))
+    rows = [
+        {"level": level, "number": number, "hash": kept}
+        for level, roots in full.items()
+        for number, kept in enumerate(roots)
+    ]
+    if rows:
+        op.bulk_insert(nodes, rows)
+
+
+def _root(hashes: list[bytes]) -> bytes:
+    """Return the Merkle root over a power of two of hashes."""
+    while len(hashes) > 1:
+        hashes = [
+            hashlib.sha256(b"\x01" + left + right).digest()
+            for left, right in zip(hashes[::2], hashes[1::2], strict=True)
+        ]
+    return hashes[0]
