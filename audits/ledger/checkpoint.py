@@ -68,6 +68,7 @@ def verified_checkpoint(
 
     Raises:
         VerificationError: origin, signature or quorum are wrong, or a line below the note is by nobody we know.
+        UsageError: one of our own keys is no verifier key.
     """
     note = parse_note(note_text)
     checkpoint = parse_checkpoint(note.text)

@@ -29,7 +29,11 @@ _ID_BYTES: Final = 4
 _KEY_BYTES: Final = 32
 _TIME_BYTES: Final = 8
 _SIGNATURE_BYTES: Final = 64
-_NAME: Final = re.compile(r"[^\s+\x00-\x1f\x7f]{1,255}")
+_LATEST: Final = (1 << 63) - 1
+"""Last second that a cosignature may name."""
+_NAME: Final = re.compile(r"[^\s+\x00-\x1f\x7f\ud800-\udfff]{1,255}")
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x09\x0b-\x1f\ud800-\udfff]")
+"""What a note may not hold: control characters but newline, and what is no character."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,16 +115,31 @@ def parse_note(text: str) -> Note:
     Raises:
         VerificationError: it is none, or is spelled in another way than notes are.
     """
-    if len(text) > MOST_BYTES or not text.endswith("\n"):
+    if len(text) > MOST_BYTES or not text.endswith("\n") or _UNPRINTABLE.search(text) is not None:
         raise VerificationError("This is no signed note.")
     body, blank, tail = text.rpartition("\n\n")
     lines = tail.splitlines()
     if not blank or not lines or len(lines) > MOST_SIGNATURES or tail != "\n".join(lines) + "\n":
         raise VerificationError("This is no signed note.")
-    note = Note(text=body + "\n", signatures=tuple(_parse_line(line) for line in lines))
+    note = Note(text=body + "\n", signatures=tuple(map(parse_signature, lines)))
     if format_note(note) != text:
         raise VerificationError("This note is not written as notes are.")
     return note
+
+
+def parse_signature(line: str) -> NoteSignature:
+    """Return the signature of one line, without its newline.
+
+    Raises:
+        VerificationError: the line is none.
+    """
+    name, space, encoded = line.removeprefix(_DASH).partition(" ")
+    decoded = _decode(encoded)
+    if not line.startswith(_DASH) or not space or _NAME.fullmatch(name) is None:
+        raise VerificationError("A line below the note is no signature.")
+    if decoded is None or len(decoded) <= _ID_BYTES:
+        raise VerificationError("A line below the note is no signature.")
+    return NoteSignature(name=name, key_id=decoded[:_ID_BYTES], blob=decoded[_ID_BYTES:])
 
 
 def format_note(note: Note) -> str:
@@ -163,7 +182,7 @@ def verify_cosignature(note: Note, key: VerifierKey) -> int | None:
     for signature in _of(note, key):
         if len(signature.blob) == _TIME_BYTES + _SIGNATURE_BYTES:
             at = int.from_bytes(signature.blob[:_TIME_BYTES], "big")
-            if _fits(key, signature.blob[_TIME_BYTES:], _cosigned(note.text, at)):
+            if at <= _LATEST and _fits(key, signature.blob[_TIME_BYTES:], _cosigned(note.text, at)):
                 return at
     return None
 
@@ -182,16 +201,6 @@ def _fits(key: VerifierKey, signature: bytes, message: bytes) -> bool:
     except (InvalidSignature, ValueError):
         return False
     return True
-
-
-def _parse_line(line: str) -> NoteSignature:
-    name, space, encoded = line.removeprefix(_DASH).partition(" ")
-    decoded = _decode(encoded)
-    if not line.startswith(_DASH) or not space or _NAME.fullmatch(name) is None:
-        raise VerificationError("A line below the note is no signature.")
-    if decoded is None or len(decoded) <= _ID_BYTES:
-        raise VerificationError("A line below the note is no signature.")
-    return NoteSignature(name=name, key_id=decoded[:_ID_BYTES], blob=decoded[_ID_BYTES:])
 
 
 def _encode(data: bytes) -> str:

@@ -1,14 +1,14 @@
 """A person's decision, as their own key signs it: about exactly which bytes, policy and evidence, and what for."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter
 
 from audits.passport.dsse import open_envelope, sign
+from audits.passport.strict import read_strict
 from gatekeeper.core.digests import Digest, canonical
 from gatekeeper.core.errors import VerificationError
 
@@ -55,10 +55,7 @@ def read_decision(text: str, keys: Iterable[str]) -> tuple[SignedDecision, str]:
         VerificationError: it is none, or none of the keys signed it.
     """
     payload, key = open_envelope(text, PAYLOAD_TYPE, keys)
-    try:
-        read = _SHAPE.validate_python(json.loads(payload))
-    except (ValueError, ValidationError, RecursionError) as error:
-        raise VerificationError("The envelope holds no decision.") from error
-    if read.v != VERSION or canonical(read) != payload:
+    read = read_strict(payload, _SHAPE, what="a decision")
+    if read.v != VERSION:
         raise VerificationError("The envelope holds no decision of this version.")
     return read, key

@@ -29,7 +29,7 @@ _TYPER_INTERRUPTED = 130
 
 def build_app() -> typer.Typer:
     """Return the application with every command group."""
-    from gatekeeper.cli import approvals, check, demo, keys, ledger, policy, project, scan, status, trust
+    from gatekeeper.cli import approvals, check, demo, keys, ledger, policy, project, scan, status, trust, witness
 
     app = typer.Typer(
         name="gatekeeper",
@@ -40,7 +40,7 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_options)
-    for module in (demo, project, check, status, approvals, scan, policy, ledger, keys, trust):
+    for module in (demo, project, check, status, approvals, scan, policy, ledger, keys, trust, witness):
         module.register(app)
     return app
 

@@ -5,7 +5,7 @@
     SUBMITTED → EVALUATING → BLOCKED | ERRORED (→ EVALUATING) | PENDING_APPROVAL
     PENDING_APPROVAL → APPROVED | REJECTED | EXPIRED | CHANGES_REQUESTED | STALE (→ EVALUATING)
     APPROVED → PROMOTING → ACTIVE | PROMOTION_FAILED (→ PROMOTING | STALE | WITHDRAWN);  APPROVED → REJECTED
-    ACTIVE → SUPERSEDED | REVOKED | ROLLED_BACK;  SUPERSEDED → PROMOTING (a rollback)
+    ACTIVE → SUPERSEDED | REVOKED | ROLLED_BACK;  SUPERSEDED → PROMOTING (a rollback; back again when it fails)
     BLOCKED → BREAK_GLASS → PROMOTING;  before PROMOTING also WITHDRAWN
 """
 
@@ -59,7 +59,7 @@ MOVES: Mapping[State, frozenset[State]] = MappingProxyType(
         State.STALE: frozenset({State.EVALUATING, State.WITHDRAWN}),
         State.CHANGES_REQUESTED: frozenset({State.WITHDRAWN}),
         State.APPROVED: frozenset({State.PROMOTING, State.REJECTED, State.STALE, State.EXPIRED, State.WITHDRAWN}),
-        State.PROMOTING: frozenset({State.ACTIVE, State.PROMOTION_FAILED}),
+        State.PROMOTING: frozenset({State.ACTIVE, State.PROMOTION_FAILED, State.SUPERSEDED}),
         State.PROMOTION_FAILED: frozenset({State.PROMOTING, State.STALE, State.WITHDRAWN}),
         State.ACTIVE: frozenset({State.SUPERSEDED, State.REVOKED, State.ROLLED_BACK}),
         State.SUPERSEDED: frozenset({State.PROMOTING, State.REVOKED}),

@@ -17,7 +17,9 @@ from audits.ledger.leaf import label
 from audits.ledger.log import append
 from gatekeeper.core.errors import GatekeeperError, VerificationError
 from gatekeeper.core.states import State
+from gatekeeper.core.update import Artifact
 from gatekeeper.pipeline.judge import ACTOR
+from gatekeeper.pipeline.passports import issue, passport_file
 from gatekeeper.pipeline.principal import CHAMPION
 from gatekeeper.pipeline.references import fetch
 from gatekeeper.pipeline.standing import binding_of
@@ -186,14 +188,26 @@ def _move(workspace: Workspace, intent: PromotionRow) -> None:
     """Bring one alias to where it was intended; nothing to do where it is there already."""
     if workspace.registry.alias_version(intent.model, intent.alias) == intent.version:
         return
-    _require_approved_bytes(workspace, intent)
+    artifact = _require_approved_bytes(workspace, intent)
+    passport = intent.passport or issue(workspace, intent, artifact)
+    _keep(workspace, intent, passport)
+    workspace.registry.attach_passport(intent.model, intent.version, intent.alias, passport)
     workspace.registry.move_alias(
         intent.model, intent.alias, intent.version, expected_previous=intent.expected_previous
     )
 
 
-def _require_approved_bytes(workspace: Workspace, intent: PromotionRow) -> None:
-    """Fetch the registered version anew and compare it with what people agreed to."""
+def _keep(workspace: Workspace, intent: PromotionRow, passport: str) -> None:
+    """Write the passport down, in the database and as a file."""
+    with workspace.store.transaction() as session:
+        promotions.issued(session, intent.id, passport)
+    file = passport_file(workspace, intent.model, intent.alias, intent.version)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(passport, encoding="utf-8")
+
+
+def _require_approved_bytes(workspace: Workspace, intent: PromotionRow) -> Artifact:
+    """Fetch the registered version anew and return it, when it is what people agreed to."""
     registered = fetch(workspace, intent.model, intent.version)
     with workspace.store.reading() as session:
         approved = updates.require(session, intent.update_id).manifest_digest
@@ -202,6 +216,7 @@ def _require_approved_bytes(workspace: Workspace, intent: PromotionRow) -> None:
             f"Version {intent.version} of {intent.model} does not hold the approved bytes.",
             hint="Somebody changed the stored artifact: nothing was promoted.",
         )
+    return registered.artifact
 
 
 def _settle(workspace: Workspace, intents: Sequence[PromotionRow], error: BaseException) -> bool:
@@ -312,7 +327,8 @@ def _fail(workspace: Workspace, intents: Sequence[PromotionRow], *, error: str) 
                 },
             )
         if changes_state(intents[0]):
-            updates.move(session, intents[0].update_id, State.PROMOTION_FAILED)
+            back = intents[0].kind is PromotionKind.ROLLBACK
+            updates.move(session, intents[0].update_id, State.SUPERSEDED if back else State.PROMOTION_FAILED)
 
 
 def _where(intent: PromotionRow) -> dict[str, object]:

@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session
 from gatekeeper.core.errors import PromotionConflict, StateError
 from gatekeeper.store.tables import PromotionKind, PromotionRow, PromotionState
 
+_NEWEST = (PromotionRow.intent_seq.desc().nulls_last(), PromotionRow.finished.desc(), PromotionRow.id)
+
 
 def intend(
     session: Session,
@@ -150,14 +152,18 @@ def of_update(session: Session, update_id: str) -> list[PromotionRow]:
 
 def last_observed(session: Session, *, registry_id: str, model: str, alias: str) -> PromotionRow | None:
     """Return the last move of this alias that was read back, or ``None`` when there was none."""
+    return next(iter(history(session, registry_id=registry_id, model=model, alias=alias)), None)
+
+
+def history(session: Session, *, registry_id: str, model: str, alias: str) -> list[PromotionRow]:
+    """Return every move of this alias that was read back, newest first."""
     query = select(PromotionRow).where(
         PromotionRow.registry_id == registry_id,
         PromotionRow.model == model,
         PromotionRow.alias == alias,
         PromotionRow.state == PromotionState.OBSERVED,
     )
-    newest = (PromotionRow.intent_seq.desc().nulls_last(), PromotionRow.finished.desc(), PromotionRow.id)
-    return session.scalars(query.order_by(*newest).limit(1)).first()
+    return list(session.scalars(query.order_by(*_NEWEST)))
 
 
 def _not_under_way(promotion_id: str) -> StateError:

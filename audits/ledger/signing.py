@@ -1,0 +1,33 @@
+"""Sign what the ledger is now, so that what it was cannot be denied later."""
+
+from datetime import datetime
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy.orm import Session
+
+from audits.ledger.checkpoint import Checkpoint, checkpoint_text
+from audits.ledger.note import Note, format_note, sign_note
+from audits.ledger.proofs import root_at
+from gatekeeper.store import checkpoints, entries
+from gatekeeper.store.tables import CheckpointRow
+
+
+def sign_checkpoint(
+    session: Session, *, origin: str, key: Ed25519PrivateKey, now: datetime | None = None
+) -> CheckpointRow:
+    """Return the checkpoint of the ledger's present size, signed where it was not yet.
+
+    Args:
+        session: a transaction.
+        origin: name of the log, and of its key.
+        key: the log's own.
+        now: the present moment, for tests.
+    """
+    size = entries.size(session)
+    known = checkpoints.at(session, size)
+    if known is not None:
+        return known
+    root = root_at(session, size)
+    text = checkpoint_text(Checkpoint(origin=origin, size=size, root=root))
+    note = format_note(Note(text=text, signatures=(sign_note(text, origin, key),)))
+    return checkpoints.keep(session, size=size, root=root, note=note, cosignatures=0, now=now)

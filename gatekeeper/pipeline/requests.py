@@ -1,0 +1,205 @@
+"""Requests that people decide about beside ordinary promotions, each decision signed with the person's own key."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy.orm import Session
+
+from audits.ledger.events import Event
+from audits.ledger.leaf import label
+from audits.ledger.log import append
+from audits.passport.decision import SignedDecision, sign_decision
+from audits.passport.dsse import key_id
+from gatekeeper.core.digests import sha256_bytes
+from gatekeeper.core.errors import StateError, UsageError
+from gatekeeper.pipeline.approve import require_own_key, rfc3339
+from gatekeeper.pipeline.judge import ACTOR
+from gatekeeper.pipeline.principal import Principal
+from gatekeeper.pipeline.standing import binding_of
+from gatekeeper.pipeline.workspace import Workspace
+from gatekeeper.store import requests, texts, updates
+from gatekeeper.store.tables import Decision, RequestRow, RequestState, UpdateRow
+from policies.policy import Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What somebody asks for."""
+
+    action: str
+    """``rollback``, ``anchor``, ``break-glass``, ``review`` or ``revoke``."""
+    alias: str
+    expected_previous: str | None
+    required: int
+    """How many distinct people must agree."""
+    roles: tuple[str, ...]
+    """Each of them holds one of these."""
+    expires: datetime
+    justification: str = ""
+    incident: str | None = None
+    valid_until: datetime | None = None
+
+
+def open_request(
+    workspace: Workspace,
+    session: Session,
+    row: UpdateRow,
+    wish: Wish,
+    *,
+    person: str,
+    moment: datetime,
+) -> RequestRow:
+    """Write down what a person asks for, with its ledger entry.
+
+    Raises:
+        StateError: the same is asked for already, or the person lacks the role.
+        UsageError: the person is not among the principals.
+    """
+    require_role(workspace, person, wish.roles)
+    run, _verdict, binding = binding_of(session, row)
+    actor = workspace.remember(session, person)
+    justification = texts.keep(session, subject=row.id, body=wish.justification)
+    request = requests.open_request(
+        session,
+        action=wish.action,
+        update_id=row.id,
+        run_id=run.id,
+        model=row.model,
+        alias=wish.alias,
+        expected_previous=wish.expected_previous,
+        opened_by=actor,
+        required=wish.required,
+        expires=wish.expires,
+        incident=wish.incident,
+        justification_digest=justification,
+        valid_until=wish.valid_until,
+        now=moment,
+    )
+    append(
+        session,
+        type=Event.REQUEST_OPENED,
+        actor=actor,
+        subject=row.id,
+        data={
+            "request": request.id,
+            "action": wish.action,
+            "registry": workspace.registry.id,
+            "model": label(row.model),
+            "version": row.registered_version,
+            "alias": wish.alias,
+            "expected_previous": wish.expected_previous,
+            "update_digest": binding.update_digest,
+            "policy_digest": binding.policy_digest,
+            "evidence_digest": binding.evidence_digest,
+            "incident": None if wish.incident is None else label(wish.incident),
+            "justification_digest": justification,
+            "required": wish.required,
+            "expires": rfc3339(wish.expires),
+            "valid_until": None if wish.valid_until is None else rfc3339(wish.valid_until),
+        },
+    )
+    return request
+
+
+def agree(
+    workspace: Workspace,
+    session: Session,
+    request: RequestRow,
+    *,
+    person: str,
+    roles: tuple[str, ...],
+    policy: Policy,
+    key: Ed25519PrivateKey,
+    moment: datetime,
+) -> int:
+    """Record a person's signed consent to a request; return how many agree now.
+
+    The request becomes APPROVED once enough do.
+
+    Raises:
+        StateError: it is not open, its time is over, or this person may not decide about it.
+        UsageError: the person is not among the principals, or the key is another one.
+    """
+    if request.state is not RequestState.OPEN or moment >= request.expires:
+        raise StateError(f"Request {request.id} is not open any more.", hint="Ask for it again.")
+    principal = require_role(workspace, person, roles)
+    require_own_key(workspace, principal, policy, key)
+    row = updates.require(session, request.update_id)
+    if workspace.pseudonym(session, person) == row.submitter:
+        raise StateError(f"{person} proposed this update and cannot decide about it.", hint="Somebody else has to.")
+    _run, _verdict, binding = binding_of(session, row)
+    actor = workspace.remember(session, person)
+    envelope = sign_decision(
+        SignedDecision(
+            action=request.action,
+            decision=Decision.APPROVE.value,
+            update=row.id,
+            run=request.run_id,
+            request=request.id,
+            model=row.model,
+            alias=request.alias,
+            update_digest=binding.update_digest,
+            policy_digest=binding.policy_digest,
+            evidence_digest=binding.evidence_digest,
+            expires=rfc3339(request.expires),
+        ),
+        key,
+    )
+    decided = requests.decide(
+        session,
+        request_id=request.id,
+        decision=Decision.APPROVE,
+        approver=actor,
+        envelope=envelope,
+        now=moment,
+    )
+    append(
+        session,
+        type=Event.REQUEST_APPROVED,
+        actor=actor,
+        subject=row.id,
+        data={
+            "request": request.id,
+            "action": request.action,
+            "decision": decided.id,
+            "key": key_id(key.public_key().public_bytes_raw()),
+            "envelope_digest": sha256_bytes(envelope.encode()),
+        },
+    )
+    count = len(requests.decisions(session, request.id))
+    if count >= request.required:
+        requests.move(session, request.id, RequestState.OPEN, RequestState.APPROVED)
+    return count
+
+
+def close_request(session: Session, request: RequestRow, after: RequestState) -> None:
+    """Write down that a request was carried out, or came to nothing."""
+    requests.move(session, request.id, request.state, after)
+    append(
+        session,
+        type=Event.REQUEST_CLOSED,
+        actor=ACTOR,
+        subject=request.update_id,
+        data={"request": request.id, "action": request.action, "state": after.value},
+    )
+
+
+def require_role(workspace: Workspace, person: str, roles: tuple[str, ...]) -> Principal:
+    """Return the person, when they hold one of the roles.
+
+    Raises:
+        UsageError: they are not among the principals.
+        StateError: they hold none of the roles.
+    """
+    principal = workspace.principals.get(person)
+    if principal is None:
+        raise UsageError(
+            f"{person} is not among this project's people.", hint="Name them with their roles in principals.toml."
+        )
+    if not set(principal.roles) & set(roles):
+        raise StateError(
+            f"{person} holds none of the roles that may decide here ({', '.join(roles)}).",
+            hint="Ask somebody who does, or change principals.toml.",
+        )
+    return principal
