@@ -22,6 +22,7 @@ from gatekeeper.pipeline.judge import ACTOR
 from gatekeeper.pipeline.passports import issue, passport_file
 from gatekeeper.pipeline.principal import CHAMPION
 from gatekeeper.pipeline.references import fetch
+from gatekeeper.pipeline.revocations import publish
 from gatekeeper.pipeline.standing import binding_of
 from gatekeeper.pipeline.turns import turn
 from gatekeeper.pipeline.workspace import Workspace
@@ -258,6 +259,7 @@ def _observe(workspace: Workspace, intents: Sequence[PromotionRow]) -> Promoted:
         if changes_state(first):
             _supersede(session, row, first)
             updates.move(session, row.id, State.ACTIVE)
+    publish(workspace, first.model)
     return Promoted(
         model=first.model,
         version=first.version,

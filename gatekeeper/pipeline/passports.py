@@ -11,16 +11,18 @@ from audits.ledger.cosign import cosigned
 from audits.ledger.events import Event
 from audits.ledger.signing import sign_checkpoint
 from audits.passport.binding import EXCEPTIONAL, Binding, written
+from audits.passport.check import check_passport
 from audits.passport.issue import GateResult, ProvenLeaf, issue_passport
 from gatekeeper.core.digests import Digest, sha256_bytes
 from gatekeeper.core.errors import StateError, VerificationError
 from gatekeeper.core.findings import GateReport
 from gatekeeper.core.update import Artifact
 from gatekeeper.intake.manifest import base_manifest
+from gatekeeper.pipeline.revocations import signed_list
 from gatekeeper.pipeline.standing import binding_of
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import approvals, checkpoints, entries, requests, runs, updates
-from gatekeeper.store.tables import ApprovalRow, EntryRow, PromotionRow, RequestRow, UpdateRow
+from gatekeeper.store.tables import ApprovalRow, EntryRow, PromotionKind, PromotionRow, RequestRow, UpdateRow
 
 _DECISIONS = frozenset({Event.APPROVAL_GIVEN.value, Event.REQUEST_APPROVED.value})
 
@@ -67,6 +69,7 @@ def issue(workspace: Workspace, intent: PromotionRow, artifact: Artifact, *, now
         now: the present moment, for tests.
 
     Raises:
+        VerificationError: no verifier would accept it.
         GatekeeperError: too few witnesses cosigned.
     """
     moment = now or datetime.now(UTC)
@@ -82,7 +85,7 @@ def issue(workspace: Workspace, intent: PromotionRow, artifact: Artifact, *, now
             ProvenLeaf(seq=each.seq, leaf=each.leaf, proof=proofs.prove(session, each.seq, size)) for each in told
         ]
         reports = runs.reports(session, run.id)
-    return issue_passport(
+    passport = issue_passport(
         binding=_binding(intent, request, moment),
         manifest=artifact.manifest,
         base=base,
@@ -98,6 +101,25 @@ def issue(workspace: Workspace, intent: PromotionRow, artifact: Artifact, *, now
         key=workspace.notary.passport,
         now=moment,
     )
+    _require_acceptable(workspace, passport, artifact, moment)
+    return passport
+
+
+def _require_acceptable(workspace: Workspace, passport: str, artifact: Artifact, moment: datetime) -> None:
+    """Check a passport as every verifier will, before anything rests on it."""
+    try:
+        check_passport(
+            passport,
+            workspace.notary.trust,
+            subject=artifact.manifest.digest,
+            revocations=signed_list(workspace, now=moment),
+            now=moment,
+        )
+    except VerificationError as error:
+        raise VerificationError(
+            f"No verifier would accept the passport: {error.message}",
+            hint=error.hint or "Compare trust.toml with this installation: gatekeeper trust pin.",
+        ) from error
 
 
 def passport_file(workspace: Workspace, model: str, alias: str, version: str) -> Path:
@@ -129,7 +151,9 @@ def _binding(intent: PromotionRow, request: RequestRow | None, moment: datetime)
 def _agreed(session: Session, row: UpdateRow, request: RequestRow | None) -> list[tuple[str, EntryRow]]:
     """Return every signed consent that this move rests on, with the ledger entry that records it."""
     run, _verdict, binding = binding_of(session, row)
-    given = [each.envelope for each in approvals.of_run(session, run.id) if _counts(each, binding)]
+    given: list[str | None] = []
+    if request is None or request.action == PromotionKind.ROLLBACK.value:
+        given += [each.envelope for each in approvals.of_run(session, run.id) if _counts(each, binding)]
     if request is not None:
         given += [each.envelope for each in requests.decisions(session, request.id)]
     recorded = {

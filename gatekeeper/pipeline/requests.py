@@ -146,7 +146,7 @@ def agree(
         ),
         key,
     )
-    decided = requests.decide(
+    requests.decide(
         session,
         request_id=request.id,
         decision=Decision.APPROVE,
@@ -162,7 +162,7 @@ def agree(
         data={
             "request": request.id,
             "action": request.action,
-            "decision": decided.id,
+            "decision": Decision.APPROVE.value,
             "key": key_id(key.public_key().public_bytes_raw()),
             "envelope_digest": sha256_bytes(envelope.encode()),
         },

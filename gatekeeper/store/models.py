@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gatekeeper.core.errors import StoreError
@@ -24,6 +25,11 @@ def ensure_model(session: Session, name: str, protected_aliases: Sequence[str] =
 def find_model(session: Session, name: str) -> ModelRow | None:
     """Return the model of that name, or ``None``."""
     return session.get(ModelRow, name)
+
+
+def names(session: Session) -> list[str]:
+    """Return every model's name, sorted."""
+    return list(session.scalars(select(ModelRow.name).order_by(ModelRow.name)))
 
 
 def protected_aliases(session: Session, name: str) -> tuple[str, ...]:
