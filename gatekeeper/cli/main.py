@@ -29,7 +29,21 @@ _TYPER_INTERRUPTED = 130
 
 def build_app() -> typer.Typer:
     """Return the application with every command group."""
-    from gatekeeper.cli import approvals, check, demo, keys, ledger, policy, project, scan, status, trust, witness
+    from gatekeeper.cli import (
+        approvals,
+        check,
+        demo,
+        keys,
+        ledger,
+        policy,
+        project,
+        recall,
+        scan,
+        status,
+        trust,
+        verify,
+        witness,
+    )
 
     app = typer.Typer(
         name="gatekeeper",
@@ -40,7 +54,8 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_options)
-    for module in (demo, project, check, status, approvals, scan, policy, ledger, keys, trust, witness):
+    groups = (policy, ledger, keys, trust)
+    for module in (demo, project, check, status, approvals, recall, verify, scan, *groups, witness):
         module.register(app)
     return app
 

@@ -6,6 +6,7 @@
     PENDING_APPROVAL → APPROVED | REJECTED | EXPIRED | CHANGES_REQUESTED | STALE (→ EVALUATING)
     APPROVED → PROMOTING → ACTIVE | PROMOTION_FAILED (→ PROMOTING | STALE | WITHDRAWN);  APPROVED → REJECTED
     ACTIVE → SUPERSEDED | REVOKED | ROLLED_BACK;  SUPERSEDED → PROMOTING (a rollback; back again when it fails)
+    SUPERSEDED | ROLLED_BACK → REVOKED
     BLOCKED → BREAK_GLASS → PROMOTING;  before PROMOTING also WITHDRAWN
 """
 
@@ -63,7 +64,7 @@ MOVES: Mapping[State, frozenset[State]] = MappingProxyType(
         State.PROMOTION_FAILED: frozenset({State.PROMOTING, State.STALE, State.WITHDRAWN}),
         State.ACTIVE: frozenset({State.SUPERSEDED, State.REVOKED, State.ROLLED_BACK}),
         State.SUPERSEDED: frozenset({State.PROMOTING, State.REVOKED}),
-        State.ROLLED_BACK: frozenset(),
+        State.ROLLED_BACK: frozenset({State.REVOKED}),
         State.REVOKED: frozenset(),
         State.REJECTED: frozenset(),
         State.EXPIRED: frozenset(),
