@@ -93,14 +93,20 @@ def free_port() -> int:
 
 
 @contextmanager
-def mlflow_server(folder: Path, registry: str):
-    """Start a server with this registry, give its address, and stop it."""
-    port = free_port()
+def mlflow_server(folder: Path, registry: str, *, port: int | None = None, trust: Path | None = None):
+    """Start a server with this registry, give its address, and stop it.
+
+    With a trust file of its own nothing is replaced: it judges real passports.
+    """
+    port = port or free_port()
     url = f"http://127.0.0.1:{port}"
+    environment = surroundings(folder / "site", judge=trust is None)
+    if trust is not None:
+        environment["GATEKEEPER_TRUST"] = str(trust)
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(
             command(folder, registry, port),
-            env=surroundings(folder / "site"),
+            env=environment,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
