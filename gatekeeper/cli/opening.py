@@ -64,14 +64,7 @@ def workspace(settings: Settings, *, settle: bool = True) -> Iterator[Workspace]
             registry=registry,
             catalogue=discover(),
             principals=principals,
-            notary=Notary(
-                trust=load_trust(settings.trust_file),
-                log=keys.log,
-                passport=keys.passport,
-                witnesses=settings.witnesses,
-                passports_dir=home / "passports",
-                revocations_file=home / "revocations.json",
-            ),
+            notary=open_notary(settings),
             pseudonym_key=keys.pseudonym,
             intake_dir=home / "intake",
             evidence_dir=home / "evidence",
@@ -85,6 +78,24 @@ def workspace(settings: Settings, *, settle: bool = True) -> Iterator[Workspace]
         yield opened
     finally:
         store.close()
+
+
+def open_notary(settings: Settings) -> Notary:
+    """Return what signs for the project.
+
+    Raises:
+        UsageError: keys or trust file are missing or wrong.
+    """
+    home = settings.home_dir
+    keys = load_keys(home / "keys")
+    return Notary(
+        trust=load_trust(settings.trust_file),
+        log=keys.log,
+        passport=keys.passport,
+        witnesses=settings.witnesses,
+        passports_dir=home / "passports",
+        revocations_file=home / "revocations.json",
+    )
 
 
 def open_policy(settings: Settings, override: str | None = None) -> Policy:

@@ -18,30 +18,31 @@ from gatekeeper.core.errors import StateError, VerificationError
 from gatekeeper.core.findings import GateReport
 from gatekeeper.core.update import Artifact
 from gatekeeper.intake.manifest import base_manifest
+from gatekeeper.pipeline.notary import Notary
 from gatekeeper.pipeline.revocations import signed_list
 from gatekeeper.pipeline.standing import binding_of
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import approvals, checkpoints, entries, requests, runs, updates
+from gatekeeper.store.database import Store
 from gatekeeper.store.tables import ApprovalRow, EntryRow, PromotionKind, PromotionRow, RequestRow, UpdateRow
 
 _DECISIONS = frozenset({Event.APPROVAL_GIVEN.value, Event.REQUEST_APPROVED.value})
 
 
-def checkpoint(workspace: Workspace, *, now: datetime | None = None) -> tuple[int, str]:
+def checkpoint(store: Store, notary: Notary, *, now: datetime | None = None) -> tuple[int, str]:
     """Return size and note of a checkpoint over the whole ledger, cosigned by as many witnesses as are asked for.
 
     Raises:
         VerificationError: a witness saw another history of this log.
         GatekeeperError: too few witnesses answered.
     """
-    notary = workspace.notary
-    with workspace.store.transaction() as session:
+    with store.transaction() as session:
         row = sign_checkpoint(session, origin=notary.trust.origin, key=notary.log, now=now)
     if not notary.witnesses and not notary.trust.quorum:
         return row.size, row.note
 
     def consistency(old: int, new: int) -> tuple[bytes, ...]:
-        with workspace.store.reading() as session:
+        with store.reading() as session:
             return proofs.consistency(session, old, new)
 
     asked = cosigned(row.note, addresses=notary.witnesses, keys=notary.trust.witnesses, consistency=consistency)
@@ -54,7 +55,7 @@ def checkpoint(workspace: Workspace, *, now: datetime | None = None) -> tuple[in
             f"{asked.signed} of the {notary.trust.quorum} witnesses that are needed signed.{first}",
             hint="See that the witnesses run, then repeat.",
         )
-    with workspace.store.transaction() as session:
+    with store.transaction() as session:
         checkpoints.keep(session, size=row.size, root=row.root, note=asked.note, cosignatures=asked.signed, now=now)
     return row.size, asked.note
 
@@ -73,7 +74,7 @@ def issue(workspace: Workspace, intent: PromotionRow, artifact: Artifact, *, now
         GatekeeperError: too few witnesses cosigned.
     """
     moment = now or datetime.now(UTC)
-    size, note = checkpoint(workspace, now=now)
+    size, note = checkpoint(workspace.store, workspace.notary, now=now)
     base = None if artifact.base is None else base_manifest(artifact.base)
     with workspace.store.reading() as session:
         row = updates.require(session, intent.update_id)

@@ -103,6 +103,11 @@ def leaf_hashes(session: Session, start: int, end: int) -> list[bytes]:
     return list(session.scalars(query))
 
 
+def leaves(session: Session, size: int) -> list[bytes]:
+    """Return the leaves of the first ``size`` entries, in order."""
+    return list(session.scalars(select(EntryRow.leaf).where(EntryRow.seq < size).order_by(EntryRow.seq)))
+
+
 def find(session: Session, seq: int) -> EntryRow | None:
     """Return the entry of that number, or ``None``."""
     return session.get(EntryRow, seq)
