@@ -72,7 +72,7 @@ def verify_export(
 
     1. It is written as exports are.
     2. Its checkpoint is signed by a trusted log key and cosigned by enough trusted witnesses.
-    3. Its entries are numbered in turn, are ledger entries, and give exactly the checkpoint's size and root.
+    3. Its entries give exactly the checkpoint's size and root, are ledger entries, and are numbered in turn.
     4. A checkpoint that was kept elsewhere is not newer, and is the root over that many of the entries.
 
     Args:
@@ -91,14 +91,14 @@ def verify_export(
     checkpoint, signed = verified_checkpoint(
         note, origin=origin, log_keys=log_keys, witnesses=witnesses, quorum=quorum
     )
-    for number, leaf in enumerate(leaves):
-        _require_leaf(leaf, number)
     hashes = [leaf_hash(leaf) for leaf in leaves]
     if checkpoint.size != len(hashes) or checkpoint.root != root(hashes):
         raise VerificationError(
             f"The export's {len(hashes)} entries are not the {checkpoint.size} that were signed.",
             hint="It was changed, or entries are missing.",
         )
+    for number, leaf in enumerate(leaves):
+        _require_leaf(leaf, number)
     if known is not None:
         kept, _ = verified_checkpoint(known, origin=origin, log_keys=log_keys, witnesses=witnesses, quorum=quorum)
         if kept.size > len(hashes):
