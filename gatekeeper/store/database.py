@@ -6,14 +6,20 @@ every process, which refuses a database of another version.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction
 
 from gatekeeper.core.errors import StoreError, UsageError
 from gatekeeper.store import sqlite
+from gatekeeper.store.dialects import DIALECTS, dialect_of
 from gatekeeper.store.migrate import check_version, upgrade
+
+_NO_PRIVILEGE: Final = "42501"
+"""PostgreSQL's code for a role that may not do what it was asked to."""
 
 
 class Store:
@@ -22,11 +28,14 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         """For migrations and tests; everything else goes through a session."""
-        self._writing = engine.execution_options(**{sqlite.BEGIN_OPTION: "BEGIN IMMEDIATE"})
+        dialect = dialect_of(engine)
+        self._writing, self._reading = dialect.writing(engine), dialect.reading(engine)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """Give a session whose work is committed as a whole when the block ends, and not at all when it raises.
+
+        Writers take turns: nobody else writes until the block has ended.
 
         Raises:
             StoreError: the database is locked for too long, full or unreadable.
@@ -45,7 +54,7 @@ class Store:
             StoreError: the database is locked for too long or unreadable.
             RuntimeError: the block tried to write.
         """
-        with _translated(self.engine.url), Session(self.engine, expire_on_commit=False) as session:
+        with _translated(self.engine.url), Session(self._reading, expire_on_commit=False) as session:
             event.listen(session, "before_flush", _refuse_flush)
             event.listen(session, "do_orm_execute", _refuse_write)
             yield session
@@ -80,7 +89,7 @@ def create_store(url: str) -> Store:
     engine = _engine(url)
     if engine.dialect.name == "sqlite":
         sqlite.create_file(engine.url)
-    with _translated(engine.url):
+    with _translated(engine.url, migrating=True):
         upgrade(engine)
         check_version(engine)
     return Store(engine)
@@ -88,35 +97,56 @@ def create_store(url: str) -> Store:
 
 def _engine(url: str) -> Engine:
     try:
-        engine = create_engine(make_url(url))
+        # A connection that the server has closed meanwhile is replaced instead of failing its next user.
+        engine = create_engine(make_url(url), pool_pre_ping=True)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
-        raise UsageError(
-            f"No database driver fits the URL {_shown(url)}.",
-            hint="Use sqlite:////path/to/gatekeeper.db, or postgresql+psycopg://… with psycopg installed.",
-        ) from error
+        raise _no_driver(url) from error
+    if engine.dialect.name not in DIALECTS:
+        raise _no_driver(url)
     if engine.dialect.name == "sqlite":
         sqlite.database_file(engine.url)
-        sqlite.prepare(engine)
+    dialect_of(engine).prepare(engine)
     return engine
 
 
-def _shown(url: str) -> str:
-    """Return the part of a URL that can hold no password."""
-    return url.partition(":")[0] + ":…"
+def _no_driver(url: str) -> UsageError:
+    # Only the part of a URL that can hold no password is shown.
+    return UsageError(
+        f"No database driver fits the URL {url.partition(':')[0]}:….",
+        hint="Use sqlite:////path/to/gatekeeper.db, or postgresql+psycopg://… with psycopg installed.",
+    )
 
 
 @contextmanager
-def _translated(url: URL) -> Iterator[None]:
+def _translated(url: URL, *, migrating: bool = False) -> Iterator[None]:
     """Turn a driver's failure into the error tree; a broken rule of ours stays what it is."""
     try:
         yield
+    except PoolTimeoutError as error:
+        raise _failed(url, "every connection is in use") from error
     except DBAPIError as error:
-        if error.connection_invalidated or type(error).__name__ in {"OperationalError", "DatabaseError"}:
-            raise StoreError(
-                f"The application database {url.render_as_string(hide_password=True)} failed: {error.orig}.",
-                hint="See that it is reachable, writable and not held by another process, then repeat the command.",
-            ) from error
+        if error.connection_invalidated or _is_operators(error, migrating=migrating):
+            # PostgreSQL adds the statement and advice in further lines.
+            reason = str(error.orig).strip().partition("\n")[0].rstrip(".")
+            raise _failed(url, reason) from error
         raise
+
+
+def _is_operators(error: DBAPIError, *, migrating: bool) -> bool:
+    """Return whether somebody other than a programmer of ours can put the failure right.
+
+    ``DataError`` is a value that PostgreSQL cannot hold: too long, or with a NUL in it.
+    """
+    if isinstance(error, ProgrammingError):
+        return migrating or getattr(error.orig, "sqlstate", None) == _NO_PRIVILEGE
+    return type(error).__name__ in {"OperationalError", "DatabaseError", "InternalError", "DataError"}
+
+
+def _failed(url: URL, reason: str) -> StoreError:
+    return StoreError(
+        f"The application database {url.render_as_string(hide_password=True)} failed: {reason}.",
+        hint="See that it is reachable, writable and not held by another process, then repeat the command.",
+    )
 
 
 def _refuse_flush(session: Session, context: UOWTransaction, instances: object) -> None:

@@ -13,18 +13,20 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect
 
 from gatekeeper.core.errors import StoreError
+from gatekeeper.store.dialects import dialect_of
 from gatekeeper.store.tables import Table
 
 
 def upgrade(engine: Engine) -> None:
-    """Run every migration the database has not seen, all in one transaction.
+    """Run every migration the database has not seen, all in one transaction; whoever comes second waits, and finds
+    nothing left to do.
 
     Raises:
         StoreError: a newer version of the program wrote the database.
     """
     _refuse_newer(engine)
     config = _config()
-    with engine.begin() as connection:
+    with dialect_of(engine).migrating(engine).begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 

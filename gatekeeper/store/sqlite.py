@@ -14,19 +14,18 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from gatekeeper.core.errors import StoreError, UsageError
 
-BEGIN_OPTION: Final = "gatekeeper_begin"
-"""Execution option of an engine that says how its transactions begin."""
-
 BUSY_MILLISECONDS: Final = 30_000
 """How long a writer waits for another writer before it gives up."""
 
+_BEGIN_OPTION: Final = "gatekeeper_begin"
 _PRAGMAS: Final = (
+    # First, since the next one may have to wait for a first comer that has just made the file.
+    f"PRAGMA busy_timeout={BUSY_MILLISECONDS}",
     # Readers go on while one writer writes.
     "PRAGMA journal_mode=WAL",
     # An acknowledged commit survives a power cut: WAL alone promises that only with FULL.
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
-    f"PRAGMA busy_timeout={BUSY_MILLISECONDS}",
 )
 
 
@@ -88,4 +87,19 @@ def prepare(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql(connection.get_execution_options().get(BEGIN_OPTION, "BEGIN"))
+        connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN_OPTION, "BEGIN"))
+
+
+def writing(engine: Engine) -> Engine:
+    """Return the engine for transactions that write, one after the other."""
+    return engine.execution_options(**{_BEGIN_OPTION: "BEGIN IMMEDIATE"})
+
+
+def reading(engine: Engine) -> Engine:
+    """Return the engine for transactions that see one snapshot."""
+    return engine
+
+
+def migrating(engine: Engine) -> Engine:
+    """Return the engine for migrations, which keep other writers out from their first statement on."""
+    return writing(engine)

@@ -1,0 +1,37 @@
+"""The databases that can hold the application's tables, and what each does in its own way."""
+
+from types import MappingProxyType
+from typing import Final, Protocol
+
+from sqlalchemy import Engine
+
+from gatekeeper.store import postgresql, sqlite
+
+
+class Dialect(Protocol):
+    """One module per database."""
+
+    def prepare(self, engine: Engine) -> None:
+        """Set every connection of a new engine up."""
+        ...
+
+    def writing(self, engine: Engine) -> Engine:
+        """Return the engine for transactions that write: one at a time, and what they read stays true."""
+        ...
+
+    def reading(self, engine: Engine) -> Engine:
+        """Return the engine for transactions that see one snapshot."""
+        ...
+
+    def migrating(self, engine: Engine) -> Engine:
+        """Return the engine for migrations: one at a time, before there is any table."""
+        ...
+
+
+DIALECTS: Final = MappingProxyType[str, Dialect]({"sqlite": sqlite, "postgresql": postgresql})
+"""By SQLAlchemy's name."""
+
+
+def dialect_of(engine: Engine) -> Dialect:
+    """Return what the engine's database does in its own way."""
+    return DIALECTS[engine.dialect.name]
