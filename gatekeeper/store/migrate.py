@@ -18,8 +18,9 @@ from gatekeeper.store.tables import Table
 
 
 def upgrade(engine: Engine) -> None:
-    """Run every migration the database has not seen, all in one transaction; whoever comes second waits, and finds
-    nothing left to do.
+    """Run every migration the database has not seen, all in one transaction.
+
+    Whoever comes second waits, and finds nothing left to do.
 
     Raises:
         StoreError: a newer version of the program wrote the database.
