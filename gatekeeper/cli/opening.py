@@ -13,6 +13,7 @@ from audits.passport.trust import load_trust
 from gatekeeper.cli.settings import Settings
 from gatekeeper.core.errors import UsageError
 from gatekeeper.gates.catalogue import discover
+from gatekeeper.pipeline.lapse import lapse
 from gatekeeper.pipeline.moves import recover
 from gatekeeper.pipeline.notary import Notary
 from gatekeeper.pipeline.principal import Principal
@@ -39,7 +40,7 @@ class _PrincipalsIn(BaseModel):
 
 @contextmanager
 def workspace(settings: Settings, *, settle: bool = True) -> Iterator[Workspace]:
-    """Give the project's workspace; promotions that a dead process left under way are settled first.
+    """Give the project's workspace; what a dead process left under way, or time has ended, is settled first.
 
     Args:
         settings: of the project.
@@ -75,6 +76,7 @@ def workspace(settings: Settings, *, settle: bool = True) -> Iterator[Workspace]
         )
         if settle:
             recover(opened)
+            lapse(opened)
         yield opened
     finally:
         store.close()

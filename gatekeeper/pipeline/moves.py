@@ -22,13 +22,15 @@ from gatekeeper.pipeline.judge import ACTOR
 from gatekeeper.pipeline.passports import issue, passport_file
 from gatekeeper.pipeline.principal import CHAMPION
 from gatekeeper.pipeline.references import fetch
+from gatekeeper.pipeline.requests import close_request
 from gatekeeper.pipeline.revocations import publish
 from gatekeeper.pipeline.standing import binding_of
 from gatekeeper.pipeline.turns import turn
 from gatekeeper.pipeline.workspace import Workspace
-from gatekeeper.store import promotions, updates
+from gatekeeper.registry.port import PASSPORT_TAG
+from gatekeeper.store import promotions, requests, updates
 from gatekeeper.store.approvals import Binding
-from gatekeeper.store.tables import PromotionKind, PromotionRow, PromotionState, UpdateRow
+from gatekeeper.store.tables import PromotionKind, PromotionRow, PromotionState, RequestState, UpdateRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +152,7 @@ def _by_update(rows: Sequence[PromotionRow]) -> dict[str, list[PromotionRow]]:
 
 def _finish(workspace: Workspace, intents: Sequence[PromotionRow]) -> None:
     first = intents[0]
-    if workspace.registry.alias_version(first.model, first.alias) != first.version:
+    if not _made(workspace, first):
         _fail(workspace, intents, error="Interrupted")
         return
     try:
@@ -187,7 +189,7 @@ def _late(workspace: Workspace) -> dict[str, list[PromotionRow]]:
 
 def _move(workspace: Workspace, intent: PromotionRow) -> None:
     """Bring one alias to where it was intended; nothing to do where it is there already."""
-    if workspace.registry.alias_version(intent.model, intent.alias) == intent.version:
+    if _made(workspace, intent):
         return
     artifact = _require_approved_bytes(workspace, intent)
     passport = intent.passport or issue(workspace, intent, artifact)
@@ -196,6 +198,21 @@ def _move(workspace: Workspace, intent: PromotionRow) -> None:
     workspace.registry.move_alias(
         intent.model, intent.alias, intent.version, expected_previous=intent.expected_previous
     )
+
+
+def _made(workspace: Workspace, intent: PromotionRow) -> bool:
+    """Return whether the registry shows a move as made.
+
+    A review moves an alias to where it is: it is made once its passport is the version's.
+    """
+    if workspace.registry.alias_version(intent.model, intent.alias) != intent.version:
+        return False
+    if intent.kind is not PromotionKind.REVIEW:
+        return True
+    with workspace.store.reading() as session:
+        passport = promotions.require(session, intent.id).passport
+    tags = workspace.registry.describe(intent.model, intent.version).tags
+    return passport is not None and tags.get(PASSPORT_TAG + intent.alias) == passport
 
 
 def _keep(workspace: Workspace, intent: PromotionRow, passport: str) -> None:
@@ -226,7 +243,7 @@ def _settle(workspace: Workspace, intents: Sequence[PromotionRow], error: BaseEx
     When it cannot be asked, or only a part moved, the promotion stays under way for :func:`recover`.
     """
     try:
-        moved = [workspace.registry.alias_version(intent.model, intent.alias) == intent.version for intent in intents]
+        moved = [_made(workspace, intent) for intent in intents]
     except GatekeeperError:
         return False
     if all(moved):
@@ -259,6 +276,7 @@ def _observe(workspace: Workspace, intents: Sequence[PromotionRow]) -> Promoted:
         if changes_state(first):
             _supersede(session, row, first)
             updates.move(session, row.id, State.ACTIVE)
+        _close_request(session, first)
     publish(workspace, first.model)
     return Promoted(
         model=first.model,
@@ -266,6 +284,15 @@ def _observe(workspace: Workspace, intents: Sequence[PromotionRow]) -> Promoted:
         aliases=tuple(intent.alias for intent in intents),
         previous=first.expected_previous,
     )
+
+
+def _close_request(session: Session, intent: PromotionRow) -> None:
+    """Write down that what people asked for has happened."""
+    if intent.request_id is None:
+        return
+    request = requests.require(session, intent.request_id)
+    if request.state is RequestState.APPROVED:
+        close_request(session, request, RequestState.DONE)
 
 
 def changes_state(intent: PromotionRow) -> bool:

@@ -54,6 +54,15 @@ def needed_for(row: UpdateRow, policy: Policy) -> int:
     return policy.approvals.needed(two_person=row.champion_version is None)
 
 
+def part_in(workspace: Workspace, session: Session, row: UpdateRow, person: str) -> str | None:
+    """Return which part a person played in an update, ``proposed`` or ``trained``; ``None`` without one."""
+    if workspace.pseudonym(session, person) == row.submitter:
+        return "proposed"
+    provenance = row.provenance if isinstance(row.provenance, dict) else {}
+    trainer = str(provenance.get("trainer") or "")
+    return "trained" if trainer.strip() and workspace.lookup(trainer) == workspace.lookup(person) else None
+
+
 def require_current(workspace: Workspace, update_id: str, *, policy: Policy, moment: datetime) -> None:
     """Return when policy, champion, anchor and time are still those of the verdict.
 
