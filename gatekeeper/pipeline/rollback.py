@@ -8,12 +8,12 @@ from gatekeeper.core.errors import PromotionConflict, StateError
 from gatekeeper.core.states import State
 from gatekeeper.pipeline.moves import Promoted, carry_out, intend
 from gatekeeper.pipeline.principal import CHAMPION
-from gatekeeper.pipeline.requests import Wish, agree, close_request, open_request
+from gatekeeper.pipeline.requests import Wish, agree, open_request
 from gatekeeper.pipeline.standing import binding_of
 from gatekeeper.pipeline.turns import turn
 from gatekeeper.pipeline.workspace import Workspace
-from gatekeeper.store import promotions, requests, updates
-from gatekeeper.store.tables import PromotionKind, PromotionRow, RequestState, UpdateRow
+from gatekeeper.store import promotions, updates
+from gatekeeper.store.tables import PromotionKind, PromotionRow, UpdateRow
 from policies.policy import Policy
 
 ACTION = "rollback"
@@ -94,10 +94,7 @@ def rollback(
                 moment=moment,
                 request_id=request.id,
             )
-        promoted = carry_out(workspace, [intent])
-        with workspace.store.transaction() as session:
-            close_request(session, requests.require(session, request.id), RequestState.DONE)
-        return promoted
+        return carry_out(workspace, [intent])
 
 
 def _former(superseded: list[UpdateRow], history: list[PromotionRow]) -> UpdateRow:
