@@ -90,6 +90,12 @@ def require_current(workspace: Workspace, update_id: str, *, policy: Policy, mom
     for alias, compared in ((CHAMPION, row.champion_version), (ANCHOR, known.get("anchor_version"))):
         present = workspace.registry.alias_version(row.model, alias)
         if present != compared:
+            if row.state is State.PROMOTION_FAILED and present == row.registered_version:
+                raise PromotionConflict(
+                    f"The {alias} of {row.model} is this update's own version {present} already: an attempt that "
+                    "seemed to have failed arrived late.",
+                    hint="Repeat the command: it writes down first what the registry made late.",
+                )
             _leave(workspace, row, State.STALE, changed=alias)
             raise PromotionConflict(
                 f"The {alias} of {row.model} is version {present or 'none'} now; the evidence compared with "
