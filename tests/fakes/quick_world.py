@@ -82,9 +82,12 @@ def weights(root: Path) -> Path:
     return folder
 
 
-def proposed(workspace, root: Path, policy, *, first=False, submitter="zelda", **more):
-    """Propose an update, or a first champion, and return its checked value."""
-    proposal = Proposal(name="an update", model=MODEL, artifact=weights(root), data=None, submitter=submitter, **more)
+def proposed(workspace, root: Path, policy, *, first=False, submitter="zelda", prepare=None, **more):
+    """Propose an update, or a first champion, and return its checked value; ``prepare`` may change its folder."""
+    folder = weights(root)
+    if prepare is not None:
+        prepare(folder)
+    proposal = Proposal(name="an update", model=MODEL, artifact=folder, data=None, submitter=submitter, **more)
     stage = run.certify if first else run.check
     return stage(workspace, proposal, policy, Resources())
 
