@@ -9,7 +9,9 @@ import typer
 from audits.ledger import proofs
 from audits.ledger.check import verify_entries
 from audits.ledger.checkpoint import verified_checkpoint
+from audits.ledger.events import Event
 from audits.ledger.export import export_text, verify_export
+from audits.ledger.rotation import require_not_retired, rotations
 from audits.ledger.tlog_proof import proof_text
 from audits.passport.trust import Trust, load_trust
 from gatekeeper.cli.opening import open_notary, workspace
@@ -199,12 +201,14 @@ def _against_checkpoints(store: Store, trust: Trust | None, known: str | None, *
         return []
     with store.reading() as session:
         kept = {row.note for row in (checkpoints.latest(session), checkpoints.latest(session, cosignatures=1)) if row}
+        handed_over = rotations(each.leaf for each in entries.of_type(session, Event.KEY_ROTATED.value))
     faults = []
     for note, quorum in [(each, 0) for each in kept] + ([(known, trust.quorum)] if known is not None else []):
         try:
             signed, _ = verified_checkpoint(
                 note, origin=trust.origin, log_keys=trust.log_keys, witnesses=trust.witnesses, quorum=quorum
             )
+            require_not_retired(note, log_keys=trust.log_keys, handed_over=handed_over)
         except VerificationError as error:
             faults.append(f"checkpoint: {error.message}")
             continue

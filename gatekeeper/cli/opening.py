@@ -8,7 +8,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from audits.ledger.keys import load_key, load_keys
+from audits.ledger.keys import load_key, load_keys, waiting
 from audits.passport.trust import load_trust
 from gatekeeper.cli.settings import Settings
 from gatekeeper.core.errors import UsageError
@@ -16,6 +16,7 @@ from gatekeeper.gates.catalogue import discover
 from gatekeeper.pipeline.moves import recover
 from gatekeeper.pipeline.notary import Notary
 from gatekeeper.pipeline.principal import Principal
+from gatekeeper.pipeline.rotate import FILES, finish
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store.database import open_store
 from policies.load import load_policy
@@ -89,6 +90,7 @@ def open_notary(settings: Settings) -> Notary:
         UsageError: keys or trust file are missing or wrong.
     """
     home = settings.home_dir
+    finish_rotation(settings)
     keys = load_keys(home / "keys")
     return Notary(
         trust=load_trust(settings.trust_file),
@@ -98,6 +100,21 @@ def open_notary(settings: Settings) -> Notary:
         passports_dir=home / "passports",
         revocations_file=home / "revocations.json",
     )
+
+
+def finish_rotation(settings: Settings, *, destroy: bool = False) -> tuple[str, ...]:
+    """Put every key in place whose hand-over is in the ledger already; return for which purposes one was.
+
+    Nearly always none waits, and then nothing is opened.
+    """
+    keys_dir = settings.home_dir / "keys"
+    if not any(waiting(keys_dir, name).exists() for name in FILES.values()):
+        return ()
+    store = open_store(settings.resolved_database_url)
+    try:
+        return finish(store, keys_dir, destroy=destroy)
+    finally:
+        store.close()
 
 
 def open_policy(settings: Settings, override: str | None = None) -> Policy:
