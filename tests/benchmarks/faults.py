@@ -8,6 +8,7 @@ Run with ``python -m tests.benchmarks.faults [--postgresql] [--enforcing] [--kil
 """
 
 import argparse
+import contextlib
 import os
 import random
 import sys
@@ -19,15 +20,17 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "fakes"))
 os.environ.update(
-    MLFLOW_HTTP_REQUEST_TIMEOUT="1", MLFLOW_HTTP_REQUEST_MAX_RETRIES="0", MLFLOW_DISABLE_TELEMETRY="true"
+    MLFLOW_HTTP_REQUEST_TIMEOUT="60", MLFLOW_HTTP_REQUEST_MAX_RETRIES="0", MLFLOW_DISABLE_TELEMETRY="true"
 )
 
-from fault_proxy import fault_proxy
+from fault_proxy import Fault, fault_proxy
 from faulty_world import POLICY, FaultyWorld, Truth, plan, steps_of
 from people import notary
 
 from audits.passport.trust import trust_text
+from gatekeeper.core.errors import GatekeeperError
 from gatekeeper.registry.address import registry_id
+from gatekeeper.registry.mlflow_client import _KNOBS
 from tests.fakes.mlflow_server import free_port, mlflow_server
 
 
@@ -106,6 +109,37 @@ def kills(world: FaultyWorld, steps: dict[str, int], count: int, every: int) -> 
     return sum(each[2] == "kill -9" for each in world.injected[before:])
 
 
+def silence(world: FaultyWorld) -> float:
+    """Return after how many seconds a promotion ends whose registry falls silent at the alias's move.
+
+    With the settings that the gate gives MLflow's client; the server does what it is asked and never says so.
+    """
+    steps_of(world, "certify")
+    steps_of(world, "promote")
+    at = world.seen.index("POST /api/2.0/mlflow/registered-models/alias") + 1
+    steps_of(world, "rollback")
+    move = world.prepare("promote")
+    workspace = world.start()
+    world.proxy.arm()
+    count = world.proxy.take
+
+    def take(line: str) -> tuple[int, Fault | None]:
+        number, _ = count(line)
+        return number, Fault.NO_ANSWER if number >= at else None
+
+    world.proxy.take = take  # type: ignore[method-assign]  # this once
+    os.environ.update({name: value for name, value in _KNOBS.items() if name.startswith("MLFLOW_HTTP")})
+    began = time.perf_counter()
+    with contextlib.suppress(GatekeeperError):
+        move(workspace)
+    took = time.perf_counter() - began
+    world.proxy.take = count  # type: ignore[method-assign]
+    world.proxy.disarm()
+    workspace.store.close()
+    world.wrong += world.settle()
+    return took
+
+
 def main() -> None:
     """Print what was done and what was wrong after it."""
     parser = argparse.ArgumentParser()
@@ -113,10 +147,14 @@ def main() -> None:
     parser.add_argument("--enforcing", action="store_true", help="a registry that enforces passports")
     parser.add_argument("--kills", type=int, default=30, help="at random moments, beside one at every request")
     parser.add_argument("--every", type=int, default=1, help="only one case in so many")
+    parser.add_argument("--silence", action="store_true", help="only measure how long a silent registry is waited for")
     asked = parser.parse_args()
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         world = opened(stack, Path(folder), postgresql=asked.postgresql, enforcing=asked.enforcing)
+        if asked.silence:
+            print(f"a promotion ends {silence(world):.0f} s after it began; wrong afterwards: {world.wrong}")
+            return
         steps = moves(world, asked.every)
         print("requests of one move:", steps)
         killed = kills(world, steps, asked.kills, asked.every)

@@ -22,7 +22,7 @@ def world(tmp_path_factory):
     signs = notary(at, registry_id(f"http://127.0.0.1:{port}"), POLICY)
     (at / "server").mkdir()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+        patch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
         patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
         with (
             mlflow_server(at / "server", f"sqlite:///{at}/registry.db") as url,
