@@ -20,6 +20,7 @@ from gatekeeper.core.digests import sha256_bytes
 from gatekeeper.core.errors import StateError, UsageError
 from gatekeeper.core.states import State
 from gatekeeper.core.verdict import Outcome
+from gatekeeper.pipeline.erase import require_told_apart
 from gatekeeper.pipeline.principal import CHAMPION, Principal
 from gatekeeper.pipeline.standing import binding_of, deadline_of, needed_for, part_in, require_current
 from gatekeeper.pipeline.workspace import Workspace
@@ -138,6 +139,8 @@ def _record(
 ) -> Decided:
     principal = require_entitled(workspace, session, row, person, policy)
     require_own_key(workspace, principal, policy, key)
+    if decision is Decision.APPROVE:
+        require_told_apart(workspace, session, row, person)
     actor = workspace.remember(session, person)
     envelope = sign_decision(
         SignedDecision(

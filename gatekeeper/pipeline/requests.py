@@ -14,6 +14,7 @@ from audits.passport.dsse import key_id
 from gatekeeper.core.digests import sha256_bytes
 from gatekeeper.core.errors import StateError, UsageError
 from gatekeeper.pipeline.approve import require_own_key, rfc3339
+from gatekeeper.pipeline.erase import require_told_apart
 from gatekeeper.pipeline.judge import ACTOR
 from gatekeeper.pipeline.principal import Principal
 from gatekeeper.pipeline.standing import binding_of, part_in
@@ -166,6 +167,7 @@ def _record(
     row = updates.require(session, request.update_id)
     if (part := part_in(workspace, session, row, person)) is not None:
         raise StateError(f"{person} {part} this update and cannot decide about it.", hint="Somebody else has to.")
+    require_told_apart(workspace, session, row, person)
     _run, _verdict, binding = binding_of(session, row)
     actor = workspace.remember(session, person)
     envelope = sign_decision(

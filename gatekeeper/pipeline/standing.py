@@ -58,8 +58,7 @@ def part_in(workspace: Workspace, session: Session, row: UpdateRow, person: str)
     """Return which part a person played in an update, ``proposed`` or ``trained``; ``None`` without one."""
     if workspace.pseudonym(session, person) == row.submitter:
         return "proposed"
-    provenance = row.provenance if isinstance(row.provenance, dict) else {}
-    trainer = str(provenance.get("trainer") or "")
+    trainer = updates.trainer(row)
     return "trained" if trainer.strip() and workspace.lookup(trainer) == workspace.lookup(person) else None
 
 

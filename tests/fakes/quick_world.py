@@ -52,14 +52,14 @@ def quick_policy(required=1):
     return policy_from_text(_POLICY % required, CATALOGUE)
 
 
-def quick_workspace(root: Path, registry, *, policies=None, database_url=None, people=PEOPLE) -> Workspace:
-    """Open a workspace below ``root``; a second call opens the same one."""
+def quick_workspace(root: Path, registry, *, policies=None, database_url=None, people=PEOPLE, signs=None) -> Workspace:
+    """Open a workspace below ``root``; with the former notary as ``signs``, a second call opens the same one."""
     return Workspace(
         store=create_store(database_url or f"sqlite:///{root / 'gatekeeper.db'}"),
         registry=registry,
         catalogue=CATALOGUE,
         principals=people,
-        notary=notary(root, registry.id, *(policies or (quick_policy(),)), people=people),
+        notary=signs or notary(root, registry.id, *(policies or (quick_policy(),)), people=people),
         pseudonym_key=b"k" * 32,
         intake_dir=root / "intake",
         evidence_dir=root / "evidence",
@@ -82,12 +82,12 @@ def weights(root: Path) -> Path:
     return folder
 
 
-def proposed(workspace, root: Path, policy, *, first=False, submitter="zelda", prepare=None, **more):
+def proposed(workspace, root: Path, policy, *, first=False, submitter="zelda", prepare=None, model=MODEL, **more):
     """Propose an update, or a first champion, and return its checked value; ``prepare`` may change its folder."""
     folder = weights(root)
     if prepare is not None:
         prepare(folder)
-    proposal = Proposal(name="an update", model=MODEL, artifact=folder, data=None, submitter=submitter, **more)
+    proposal = Proposal(name="an update", model=model, artifact=folder, data=None, submitter=submitter, **more)
     stage = run.certify if first else run.check
     return stage(workspace, proposal, policy, Resources())
 
