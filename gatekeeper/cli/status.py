@@ -8,14 +8,12 @@ from rich.text import Text
 from sqlalchemy.orm import Session
 
 from gatekeeper.cli.opening import workspace
-from gatekeeper.cli.reconcile import fields, sentence
 from gatekeeper.cli.screen import console, print_json
 from gatekeeper.cli.settings import load_settings
 from gatekeeper.core.states import State
 from gatekeeper.pipeline.break_glass import broken_by
 from gatekeeper.pipeline.principal import ANCHOR, CHAMPION
-from gatekeeper.pipeline.reconcile import apart_of
-from gatekeeper.store import drifts, requests, runs, updates
+from gatekeeper.store import requests, runs, updates
 from gatekeeper.store.tables import RequestState, UpdateRow
 
 
@@ -50,19 +48,14 @@ def status(
                     }
                 )
             asked = _requests(session, model)
-            apart = [apart_of(row) for row in drifts.lasting(session, registry_id=opened.registry.id, model=model)]
         names = sorted({str(line["model"]) for line in lines} | ({model} if model else set()))
         aliases = {
             name: {alias: opened.registry.alias_version(name, alias) for alias in (CHAMPION, ANCHOR)} for name in names
         }
     if as_json:
-        print_json(
-            {"updates": lines, "requests": asked, "drifts": [fields(each) for each in apart], "aliases": aliases}
-        )
+        print_json({"updates": lines, "requests": asked, "aliases": aliases})
         return 0
     screen = console(as_json=False)
-    for drift in apart:
-        screen.print(sentence(drift), style="bold red", markup=False)
     if not lines:
         screen.print("Nothing was proposed yet: gatekeeper certify, then gatekeeper check.")
         return 0

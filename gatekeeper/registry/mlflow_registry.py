@@ -33,10 +33,8 @@ from gatekeeper.registry.port import (
     UPDATE_TAG,
     Card,
     LoggedVersion,
-    StoredFile,
     VersionDescription,
 )
-from gatekeeper.registry.storage import listed
 
 EXPERIMENT: Final = "gatekeeper"
 """MLflow experiment that holds every candidate's run."""
@@ -231,25 +229,6 @@ class MlflowRegistry:
             tags={str(key): str(value) for key, value in found.tags.items()},
             card=self._card(source, str(found.tags.get(UPDATE_TAG) or "")),
         )
-
-    def has_version(self, model: str, version: str) -> bool:
-        """Return whether the version exists."""
-        client = self._client
-        try:
-            with translated(f"look up version {version} of {model}"):
-                client.get_model_version(model, version)
-        except RegistryError as error:
-            if is_missing(error.__cause__):
-                return False
-            raise
-        return True
-
-    def stored_files(self, model: str, version: str) -> tuple[StoredFile, ...]:
-        """Return what the storage lists: with times for a folder of this machine, without for any other."""
-        client = self._client
-        with translated(f"list the files of version {version} of {model}"):
-            source = str(client.get_model_version_download_uri(model, version))
-            return listed(source, tracking_uri=self._tracking_uri)
 
     @contextmanager
     def _run(self, update: Update, tags: Mapping[str, str]) -> Iterator[tuple[str, str]]:

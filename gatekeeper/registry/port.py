@@ -73,18 +73,6 @@ class VersionDescription:
     """``None`` for a version that did not come through the gate."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class StoredFile:
-    """A stored file as its storage lists it, unread."""
-
-    path: str
-    """POSIX path inside the version's folder."""
-    size: int
-    """In bytes."""
-    changed: str = ""
-    """When it was last changed, in whatever words the storage has; empty where it tells none."""
-
-
 class Registry(Protocol):
     """Stores versions and moves aliases. Every method may raise ``RegistryError``."""
 
@@ -167,12 +155,4 @@ class Registry(Protocol):
 
     def describe(self, model: str, version: str) -> VersionDescription:
         """Return what the registry knows about the version."""
-        ...
-
-    def has_version(self, model: str, version: str) -> bool:
-        """Return whether the version exists."""
-        ...
-
-    def stored_files(self, model: str, version: str) -> tuple[StoredFile, ...]:
-        """Return what the storage lists as the version's files, sorted by path, without reading one of them."""
         ...

@@ -18,10 +18,8 @@ from gatekeeper.registry.port import (
     PASSPORT_TAG,
     UPDATE_TAG,
     LoggedVersion,
-    StoredFile,
     VersionDescription,
 )
-from gatekeeper.registry.storage import local_files
 
 
 @dataclass
@@ -29,7 +27,7 @@ class FakeRegistry:
     """Keeps versions under ``root``. ``before(step)`` is called ahead of every step, and may raise or interfere.
 
     Steps: ``reach``, ``ensure``, ``log``, ``read``, ``set``, ``fetch``, ``describe``,
-    ``attach``, ``publish``, ``list``.
+    ``attach``, ``publish``.
     """
 
     root: Path
@@ -39,8 +37,6 @@ class FakeRegistry:
     versions: dict[str, list[VersionDescription]] = field(default_factory=dict)
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
     published: dict[str, str] = field(default_factory=dict)
-    tells_times: bool = True
-    """Whether its storage says when a file was changed."""
 
     def reach(self) -> None:
         self.before("reach")
@@ -144,15 +140,6 @@ class FakeRegistry:
             tags=found.tags,
             card=read_card((Path(found.source) / CARD_FILE).read_text(encoding="utf-8")),
         )
-
-    def has_version(self, model: str, version: str) -> bool:
-        self.before("describe")
-        return any(each.version == version for each in self.versions.get(model, []))
-
-    def stored_files(self, model: str, version: str) -> tuple[StoredFile, ...]:
-        self.before("list")
-        files = local_files(Path(self._version(model, version).source))
-        return files if self.tells_times else tuple(dataclasses.replace(each, changed="") for each in files)
 
     def _versions(self, model: str) -> list[VersionDescription]:
         if model not in self.versions:
