@@ -38,6 +38,7 @@ def build_app() -> typer.Typer:
         policy,
         project,
         recall,
+        reconcile,
         scan,
         status,
         trust,
@@ -55,7 +56,7 @@ def build_app() -> typer.Typer:
     )
     app.callback()(_options)
     groups = (policy, ledger, keys, trust)
-    for module in (demo, project, check, status, approvals, recall, verify, scan, *groups, witness):
+    for module in (demo, project, check, status, approvals, recall, reconcile, verify, scan, *groups, witness):
         module.register(app)
     return app
 

@@ -38,12 +38,13 @@ class _PrincipalsIn(BaseModel):
 
 
 @contextmanager
-def workspace(settings: Settings, *, settle: bool = True) -> Iterator[Workspace]:
+def workspace(settings: Settings, *, settle: bool = True, reach: bool = True) -> Iterator[Workspace]:
     """Give the project's workspace; promotions that a dead process left under way are settled first.
 
     Args:
         settings: of the project.
         settle: whether to look for such promotions, which asks the registry.
+        reach: whether a registry that does not answer now is an error now; later ones are, in any case.
 
     Raises:
         StoreError: the database is missing or of another version.
@@ -58,7 +59,8 @@ def workspace(settings: Settings, *, settle: bool = True) -> Iterator[Workspace]
     store = open_store(settings.resolved_database_url)
     try:
         registry = MlflowRegistry(settings.resolved_tracking_uri, artifact_root=home / "artifacts")
-        registry.reach()
+        if reach:
+            registry.reach()
         opened = Workspace(
             store=store,
             registry=registry,

@@ -54,7 +54,7 @@ def rollback(
                     f"{last.version if last else 'none'}.",
                     hint="Somebody moved the alias by hand: gatekeeper reconcile says more.",
                 )
-            target = _former(updates.in_state(session, State.SUPERSEDED, model=model), history)
+            target = former(updates.in_state(session, State.SUPERSEDED, model=model), history)
             _run, _verdict, binding = binding_of(session, target)
             request = open_request(
                 workspace,
@@ -100,7 +100,7 @@ def rollback(
         return promoted
 
 
-def _former(superseded: list[UpdateRow], history: list[PromotionRow]) -> UpdateRow:
+def former(superseded: list[UpdateRow], history: list[PromotionRow]) -> UpdateRow:
     """Return the newest update that was live before the live one and may be again.
 
     Args:

@@ -11,7 +11,7 @@ from gatekeeper.intake.stored_files import StoredFile, look_at
 
 
 def files_at(source: str, tracking_uri: str) -> tuple[StoredFile, ...] | None:
-    """Return the files below an artifact address, sorted; empty when there are none, ``None`` when it cannot be listed.
+    """Return the files below an artifact address, sorted; ``None`` when it cannot be listed.
 
     Raises:
         MlflowException, OSError: the storage cannot be asked.

@@ -18,7 +18,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from gatekeeper.core.errors import PromotionConflict, RegistryError
+from gatekeeper.core.errors import PromotionConflict, RegistryError, VerificationError
 from gatekeeper.core.update import Update
 from gatekeeper.intake.stored_files import StoredFile
 from gatekeeper.registry import address
@@ -204,7 +204,7 @@ class MlflowRegistry:
             source = str(client.get_model_version_download_uri(model, version))
             found = Path(self._download(source, Path(draft)))
             if not found.is_dir() or any(path.is_symlink() for path in (found, *found.rglob("*"))):
-                raise RegistryError(
+                raise VerificationError(
                     f"Version {version} of {model} is no folder of plain files.",
                     hint="It did not come through the gate: propose it as an update.",
                 )

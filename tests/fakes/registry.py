@@ -27,7 +27,8 @@ from gatekeeper.registry.port import (
 class FakeRegistry:
     """Keeps versions under ``root``. ``before(step)`` is called ahead of every step, and may raise or interfere.
 
-    Steps: ``reach``, ``ensure``, ``log``, ``read``, ``set``, ``fetch``, ``describe``, ``attach``, ``publish``, ``look``.
+    Steps: ``reach``, ``ensure``, ``log``, ``read``, ``set``, ``fetch``, ``describe``,
+    ``attach``, ``publish``, ``look``.
 
     Its storage tells sizes and times of the last write, as an object store does; ``tells`` says which of both.
     """
