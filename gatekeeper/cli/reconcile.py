@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import FrameType
@@ -91,7 +92,6 @@ class _Loop:
         self._stop = threading.Event()
         self._saying = threading.Lock()
         self._file_errors: tuple[str, ...] = ()
-        self._crash: BaseException | None = None
 
     def run(self, metrics_port: int | None, metrics_address: str) -> int:
         """Make rounds until SIGINT or SIGTERM; the round that is going on is ended first.
@@ -99,16 +99,14 @@ class _Loop:
         Raises:
             UsageError: the metrics' port is taken.
         """
-        files = threading.Thread(target=self._watch_files, name="files")
-        with self._metrics.served(metrics_port, metrics_address), self._until_told():
-            files.start()
+        with self._metrics.served(metrics_port, metrics_address), self._until_told(), ThreadPoolExecutor(1) as beside:
+            files = beside.submit(self._watch_files)
+            files.add_done_callback(lambda _: self._stop.set())  # one does not go on without the other
             try:
                 self._watch_aliases()
             finally:
                 self._stop.set()
-                files.join()
-        if self._crash is not None:
-            raise self._crash
+            files.result()
         return 0
 
     def _watch_aliases(self) -> None:
@@ -132,14 +130,10 @@ class _Loop:
         return dataclasses.replace(seen, errors=tuple(dict.fromkeys(seen.errors + self._file_errors)))
 
     def _watch_files(self) -> None:
-        try:
-            while not self._stop.is_set():
-                began = time.monotonic()
-                self._files()
-                self._stop.wait(max(0.0, self._every - (time.monotonic() - began)))
-        except BaseException as error:
-            self._crash = error
-            self._stop.set()
+        while not self._stop.is_set():
+            began = time.monotonic()
+            self._files()
+            self._stop.wait(max(0.0, self._every - (time.monotonic() - began)))
 
     def _files(self) -> None:
         try:

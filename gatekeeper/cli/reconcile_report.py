@@ -30,7 +30,7 @@ class Line:
     """One change, as a line."""
 
     what: str
-    """``found``, ``lasts``, ``cleared``, ``restored``, ``refused``, ``settled``, ``published``, ``error``, ``asked``."""
+    """One of found, lasts, cleared, restored, refused, settled, published, error, asked."""
     text: str
     drift: str | None = None
     """The drift's id."""
