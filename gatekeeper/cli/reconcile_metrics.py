@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter as Tally
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
@@ -15,7 +15,8 @@ from gatekeeper.store.tables import DriftKind
 class Metrics:
     """Counts rounds, and holds what the last one saw."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self.registry = CollectorRegistry()
         self._open = Gauge("gatekeeper_open_drifts", "Drifts that last, by kind.", ["kind"], registry=self.registry)
         self._rounds = Counter("gatekeeper_reconcile_rounds", "Rounds made.", registry=self.registry)
@@ -29,12 +30,12 @@ class Metrics:
             "When the bytes of any watched version were last hashed whole; 0 for never.",
             registry=self.registry,
         )
-        self._good = time.monotonic()
+        self._good = clock()
         Gauge(
             "gatekeeper_reconcile_seconds_since_last_good_round",
             "Seconds since a round could ask everything, or since the start.",
             registry=self.registry,
-        ).set_function(lambda: time.monotonic() - self._good)
+        ).set_function(lambda: clock() - self._good)
         for kind in DriftKind:
             self._open.labels(kind.value).set(0)
 
@@ -44,7 +45,7 @@ class Metrics:
         if seen.errors:
             self._failed.inc()
         else:
-            self._good = time.monotonic()
+            self._good = self._clock()
         self.show(seen)
 
     def show(self, seen: Round) -> None:

@@ -124,8 +124,9 @@ def reconcile_files(workspace: Workspace, *, now: datetime | None = None) -> Rou
     """Look at the versions that matter, and hash their bytes where that is due; takes as long as the hashing does."""
     moment = now or datetime.now(UTC)
     asking = _Asking()
+    asking.ask(None, workspace.registry.reach)
     changes = Changes()
-    for name in _models(workspace):
+    for name in () if asking.errors else _models(workspace):
         changes += asking.ask(Changes(), watch_files, workspace, name, moment=moment)
     return _ended(workspace, Round(at=moment, changes=changes, errors=tuple(asking.errors)))
 
