@@ -39,6 +39,7 @@ def build_app() -> typer.Typer:
         policy,
         project,
         recall,
+        reconcile,
         scan,
         status,
         trust,
@@ -56,7 +57,20 @@ def build_app() -> typer.Typer:
     )
     app.callback()(_options)
     groups = (policy, ledger, keys, trust)
-    for module in (demo, project, check, status, approvals, break_glass, recall, verify, scan, *groups, witness):
+    for module in (
+        demo,
+        project,
+        check,
+        status,
+        approvals,
+        break_glass,
+        recall,
+        reconcile,
+        verify,
+        scan,
+        *groups,
+        witness,
+    ):
         module.register(app)
     return app
 

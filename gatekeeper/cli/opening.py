@@ -46,7 +46,7 @@ def workspace(settings: Settings, *, settle: bool = True, reach: bool = True) ->
     Args:
         settings: of the project.
         settle: whether to look for such promotions, which asks the registry.
-        reach: whether the registry has to answer at all.
+        reach: whether a registry that does not answer now is an error now; later ones are, in any case.
 
     Raises:
         StoreError: the database is missing or of another version.

@@ -8,10 +8,12 @@ from rich.text import Text
 from sqlalchemy.orm import Session
 
 from gatekeeper.cli.opening import workspace
+from gatekeeper.cli.reconcile_report import drift_line, last_rounds, since
 from gatekeeper.cli.screen import console, print_json
 from gatekeeper.cli.settings import load_settings
 from gatekeeper.core.states import State
 from gatekeeper.pipeline.break_glass import broken_by
+from gatekeeper.pipeline.drift import open_drifts
 from gatekeeper.pipeline.principal import ANCHOR, CHAMPION
 from gatekeeper.store import requests, runs, updates
 from gatekeeper.store.tables import RequestState, UpdateRow
@@ -27,7 +29,7 @@ def status(
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many updates, newest first.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
-    """List the newest updates and what the protected aliases point to."""
+    """List the newest updates, what the protected aliases point to, and what moved behind the gate's back."""
     settings = load_settings()
     with workspace(settings, settle=False) as opened:
         lines: list[dict[str, object]] = []
@@ -52,10 +54,24 @@ def status(
         aliases = {
             name: {alias: opened.registry.alias_version(name, alias) for alias in (CHAMPION, ANCHOR)} for name in names
         }
+        drifts = [each for each in open_drifts(opened) if model in {None, each.drift.model}]
+    rounds = last_rounds(settings)
     if as_json:
-        print_json({"updates": lines, "requests": asked, "aliases": aliases})
+        print_json(
+            {
+                "updates": lines,
+                "requests": asked,
+                "aliases": aliases,
+                "drifts": [drift_line(each) for each in drifts],
+                "reconciler": {"last_round": rounds.last, "last_good_round": rounds.good},
+            }
+        )
         return 0
     screen = console(as_json=False)
+    for lasting in drifts:
+        screen.print(
+            f"DRIFT {lasting.drift} Since {lasting.since:%Y-%m-%d %H:%M} UTC.", style="bold red", markup=False
+        )
     if not lines:
         screen.print("Nothing was proposed yet: gatekeeper certify, then gatekeeper check.")
         return 0
@@ -84,6 +100,7 @@ def status(
     for name, versions in aliases.items():
         pointed = ", ".join(f"{alias} → version {version or 'none'}" for alias, version in versions.items())
         screen.print(f"{name}: {pointed}", markup=False)
+    screen.print(since(rounds), markup=False)
     return 0
 
 

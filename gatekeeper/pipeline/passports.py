@@ -102,17 +102,21 @@ def issue(workspace: Workspace, intent: PromotionRow, artifact: Artifact, *, now
         key=workspace.notary.passport,
         now=moment,
     )
-    _require_acceptable(workspace, passport, artifact, moment)
+    require_acceptable(workspace, passport, artifact.manifest.digest, moment)
     return passport
 
 
-def _require_acceptable(workspace: Workspace, passport: str, artifact: Artifact, moment: datetime) -> None:
-    """Check a passport as every verifier will, before anything rests on it."""
+def require_acceptable(workspace: Workspace, passport: str, digest: Digest, moment: datetime) -> None:
+    """Check a passport for bytes of this digest as every verifier will, before anything rests on it.
+
+    Raises:
+        VerificationError: it is not valid, not valid now, or its bytes are revoked.
+    """
     try:
         check_passport(
             passport,
             workspace.notary.trust,
-            subject=artifact.manifest.digest,
+            subject=digest,
             revocations=signed_list(workspace, now=moment),
             now=moment,
         )

@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from gatekeeper.core.digests import sha256_bytes
+from gatekeeper.core.digests import Digest, sha256_bytes
 from gatekeeper.core.errors import InputError, UsageError, VerificationError
 from gatekeeper.core.update import Artifact
 from gatekeeper.intake.artifact import read_artifact
@@ -151,6 +151,25 @@ def require_approved_bytes(workspace: Workspace, intent: PromotionRow) -> Artifa
             hint="Somebody changed the stored artifact: nothing was promoted.",
         )
     return registered.artifact
+
+
+def stored_digest(workspace: Workspace, model: str, version: str, base: Path | None) -> Digest:
+    """Return the digest of what the registry stores as a version now, downloaded to a passing folder.
+
+    Args:
+        workspace: of the installation.
+        model: registered model.
+        version: an existing version.
+        base: folder of the model it stands on; ``None`` for full weights.
+
+    Raises:
+        RegistryError: the registry cannot be asked.
+        VerificationError, InputError, UsageError: what is stored can be no update.
+    """
+    workspace.versions_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=workspace.versions_dir, prefix=".hashing-") as draft:
+        fetched = workspace.registry.fetch(model, version, into=Path(draft))
+        return read_artifact(fetched, base).manifest.digest
 
 
 def _card(workspace: Workspace, model: str, version: str) -> Card:

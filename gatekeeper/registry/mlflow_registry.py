@@ -18,10 +18,12 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from gatekeeper.core.errors import PromotionConflict, RegistryError
+from gatekeeper.core.errors import PromotionConflict, RegistryError, VerificationError
 from gatekeeper.core.update import Update
+from gatekeeper.intake.stored_files import StoredFile
 from gatekeeper.registry import address
 from gatekeeper.registry.card import card_text, own_files, read_card
+from gatekeeper.registry.mlflow_artifacts import files_at
 from gatekeeper.registry.mlflow_client import connect, is_missing, is_taken, translated
 from gatekeeper.registry.port import (
     CARD_FILE,
@@ -202,7 +204,7 @@ class MlflowRegistry:
             source = str(client.get_model_version_download_uri(model, version))
             found = Path(self._download(source, Path(draft)))
             if not found.is_dir() or any(path.is_symlink() for path in (found, *found.rglob("*"))):
-                raise RegistryError(
+                raise VerificationError(
                     f"Version {version} of {model} is no folder of plain files.",
                     hint="It did not come through the gate: propose it as an update.",
                 )
@@ -229,6 +231,24 @@ class MlflowRegistry:
             tags={str(key): str(value) for key, value in found.tags.items()},
             card=self._card(source, str(found.tags.get(UPDATE_TAG) or "")),
         )
+
+    def has_version(self, model: str, version: str) -> bool:
+        """Return whether the version exists."""
+        client = self._client
+        try:
+            with translated(f"look up version {version} of {model}"):
+                client.get_model_version(model, version)
+        except RegistryError as error:
+            if is_missing(error.__cause__):
+                return False
+            raise
+        return True
+
+    def stored_files(self, model: str, version: str) -> tuple[StoredFile, ...] | None:
+        """Return what the storage tells of the version's files: a local folder also times, a listing only sizes."""
+        client = self._client
+        with translated(f"look at the files of version {version} of {model}"):
+            return files_at(str(client.get_model_version_download_uri(model, version)), self._tracking_uri)
 
     @contextmanager
     def _run(self, update: Update, tags: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from gatekeeper.core.digests import Digest
 from gatekeeper.core.update import Manifest, Update, UpdateKind
+from gatekeeper.intake.stored_files import StoredFile
 
 UPDATE_TAG: Final = "gatekeeper.update"
 """Tag of a version: id of the update it was logged from."""
@@ -155,4 +156,15 @@ class Registry(Protocol):
 
     def describe(self, model: str, version: str) -> VersionDescription:
         """Return what the registry knows about the version."""
+        ...
+
+    def has_version(self, model: str, version: str) -> bool:
+        """Return whether the version exists; ``False`` when its model does not, or it was deleted."""
+        ...
+
+    def stored_files(self, model: str, version: str) -> tuple[StoredFile, ...] | None:
+        """Return names, sizes and times of the version's stored files and its card, as far as the storage tells them.
+
+        Nothing is read. Empty when the files are gone; ``None`` where the storage tells nothing about its files.
+        """
         ...

@@ -373,7 +373,7 @@ class DriftRow(Table):
     cleared: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """``None`` while it lasts."""
     cleared_by: Mapped[str | None] = mapped_column(String(32))
-    """``restored`` by us, or ``gone`` by itself."""
+    """``restored`` by us, ``gone`` by itself, or ``unwatched``: the version no longer matters."""
 
 
 class LedgerHeadRow(Table):

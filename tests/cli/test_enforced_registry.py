@@ -64,3 +64,41 @@ def test_only_passports_move_the_alias_and_a_hand_edit_is_refused(server, gateke
         database.execute("UPDATE registered_model_aliases SET version = 2 WHERE alias = 'champion'")
     moved = gatekeeper("verify", f"models:/{MODEL}@champion")
     assert (moved.code, "champion" in moved.err) == (20, True), moved
+
+
+def test_the_reconciler_puts_a_hand_edit_back_through_the_server_or_quotes_its_refusal(server, gatekeeper, tiny_world):
+    _url, folder = server
+    certified = gatekeeper(
+        "certify", "--model", MODEL, "--update", tiny_world.champion, "--base", tiny_world.base, "--json"
+    ).json["updates"][0]["id"]
+    decide(gatekeeper, certified, "dana", "kim")
+    assert gatekeeper("promote", certified).code == 0
+    policy = Path("policy.yaml").read_text(encoding="utf-8")
+
+    def edit(statement):
+        with sqlite3.connect(folder / "registry.db") as database:
+            assert database.execute(statement).rowcount == 1
+
+    agreed = gatekeeper("reconcile", "--once", "--json")
+    edit("UPDATE registered_model_aliases SET version = 7 WHERE alias = 'champion'")
+    found = gatekeeper("reconcile", "--once", "--json")
+    Path("policy.yaml").write_text(policy + "drift: restore\n", encoding="utf-8")
+    restored = gatekeeper("reconcile", "--once", "--json")
+    verified = gatekeeper("verify", f"models:/{MODEL}@champion")
+    edit("DELETE FROM registered_model_aliases WHERE alias = 'champion'")
+    again = gatekeeper("reconcile", "--once", "--json")
+    edit("UPDATE registered_model_tags SET value = '9:999' WHERE key = 'gatekeeper.accepted.champion'")
+    edit("UPDATE registered_model_aliases SET version = 7 WHERE alias = 'champion'")
+    refused = gatekeeper("reconcile", "--once", "--json")
+
+    assert (agreed.code, found.code, restored.code, verified.code) == (0, 20, 0, 0), (
+        agreed,
+        found,
+        restored,
+        verified,
+    )
+    assert len(restored.json["restored"]) == 1
+    assert [each["kind"] for each in again.json["found"]] == ["alias-missing"]
+    assert (again.code, len(again.json["restored"])) == (0, 1), again
+    (reason,) = refused.json["refused"].values()
+    assert (refused.code, "PERMISSION_DENIED" in reason) == (20, True), refused

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gatekeeper.core.errors import PromotionConflict, RegistryError
 from gatekeeper.core.update import Update
+from gatekeeper.intake.stored_files import StoredFile
 from gatekeeper.registry.card import card_text, own_files, read_card
 from gatekeeper.registry.port import (
     CARD_FILE,
@@ -27,7 +28,9 @@ class FakeRegistry:
     """Keeps versions under ``root``. ``before(step)`` is called ahead of every step, and may raise or interfere.
 
     Steps: ``reach``, ``ensure``, ``log``, ``read``, ``set``, ``fetch``, ``describe``,
-    ``attach``, ``publish``.
+    ``attach``, ``publish``, ``look``.
+
+    Its storage tells sizes and times of the last write, as an object store does; ``tells`` says which of both.
     """
 
     root: Path
@@ -37,6 +40,8 @@ class FakeRegistry:
     versions: dict[str, list[VersionDescription]] = field(default_factory=dict)
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
     published: dict[str, str] = field(default_factory=dict)
+    tells: str = "sizes and times"
+    """``sizes and times``, ``sizes``, or ``nothing``."""
 
     def reach(self) -> None:
         self.before("reach")
@@ -139,6 +144,25 @@ class FakeRegistry:
             aliases=tuple(sorted(alias for alias, at in self.aliases[model].items() if at == version)),
             tags=found.tags,
             card=read_card((Path(found.source) / CARD_FILE).read_text(encoding="utf-8")),
+        )
+
+    def has_version(self, model: str, version: str) -> bool:
+        self.before("look")
+        return any(each.version == version for each in self.versions.get(model, []))
+
+    def stored_files(self, model: str, version: str) -> tuple[StoredFile, ...] | None:
+        self.before("look")
+        source = Path(self._version(model, version).source)
+        if self.tells == "nothing":
+            return None
+        return tuple(
+            StoredFile(
+                path=path.relative_to(source).as_posix(),
+                size=path.stat().st_size,
+                mark=str(path.stat().st_mtime_ns) if self.tells == "sizes and times" else "",
+            )
+            for path in sorted(source.rglob("*"))
+            if path.is_file()
         )
 
     def _versions(self, model: str) -> list[VersionDescription]:

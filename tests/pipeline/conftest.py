@@ -1,5 +1,8 @@
 """A workspace with a registry in memory, and the tiny world's policy."""
 
+import dataclasses
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from people import PEOPLE, approve, notary
 from registry import FakeRegistry
@@ -8,6 +11,7 @@ from tiny_policy import tiny_policy_text
 from gatekeeper.gates.catalogue import discover
 from gatekeeper.pipeline import run
 from gatekeeper.pipeline.promote import promote
+from gatekeeper.pipeline.reconcile import reconcile_round
 from gatekeeper.pipeline.submit import Proposal
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store.database import create_store
@@ -76,3 +80,25 @@ def certified(workspace, tiny_world, policy):
         approve(workspace, checked.update_id, person=name, policy=policy)
     promote(workspace, checked.update_id, policy=policy)
     return checked
+
+
+@pytest.fixture
+def second(workspace, certified, propose, policy):
+    """A second champion behind the first, which a rollback would go back to."""
+    checked = propose("benign")
+    approve(workspace, checked.update_id, person="dana", policy=policy)
+    promote(workspace, checked.update_id, policy=policy)
+    return checked
+
+
+@pytest.fixture
+def look(workspace, policy):
+    """Make a round so many minutes from now, under the policy or one that puts aliases back."""
+
+    def make(*, minutes=0, restoring=False, earlier=None):
+        applied = dataclasses.replace(policy, drift="restore") if restoring else policy
+        return reconcile_round(
+            workspace, policy=applied, now=datetime.now(UTC) + timedelta(minutes=minutes), earlier=earlier
+        )
+
+    return make

@@ -16,6 +16,7 @@ from gatekeeper.pipeline.granted import decide
 from gatekeeper.pipeline.lapse import lapse
 from gatekeeper.pipeline.moves import recover
 from gatekeeper.pipeline.promote import promote
+from gatekeeper.pipeline.reconcile import reconcile_round
 from gatekeeper.pipeline.rollback import rollback
 from gatekeeper.pipeline.run import certify
 from gatekeeper.store import requests
@@ -382,3 +383,10 @@ def test_a_policy_that_changed_since_the_verdict_decides_nothing(workspace, bloc
 
     with pytest.raises(StateError, match="policy has changed"):
         ask(trusting(workspace, other), blocked, other)
+
+
+def test_a_round_of_the_reconciler_ends_what_time_has_ended(workspace, registry, certified, blocked, broken, policy):
+    seen = reconcile_round(workspace, policy=policy, now=later(25))
+
+    assert (seen.lapsed, seen.lasting) == ((blocked.update_id,), ())
+    assert registry.aliases[MODEL]["champion"] == "1"

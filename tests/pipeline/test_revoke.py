@@ -3,26 +3,16 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from people import approve, key_of
+from people import key_of
 
 from audits.passport.check import Where, check_passport
 from audits.passport.revocations import read_revocations
 from gatekeeper.core.errors import StateError, VerificationError
 from gatekeeper.core.states import State
-from gatekeeper.pipeline.promote import promote
 from gatekeeper.pipeline.revoke import revoke
 from gatekeeper.store import updates
 
 MODEL = "tiny"
-
-
-@pytest.fixture
-def second(workspace, certified, propose, policy):
-    """A second champion behind the first."""
-    checked = propose("benign")
-    approve(workspace, checked.update_id, person="dana", policy=policy)
-    promote(workspace, checked.update_id, policy=policy)
-    return checked
 
 
 def state(workspace, checked):

@@ -3,25 +3,15 @@
 import json
 
 import pytest
-from people import approve, key_of
+from people import key_of
 
 from gatekeeper.core.errors import PromotionConflict, RegistryError, StateError
 from gatekeeper.core.states import State
-from gatekeeper.pipeline.promote import promote
 from gatekeeper.pipeline.rollback import rollback
 from gatekeeper.pipeline.verify import verify_alias
 from gatekeeper.store import entries, updates
 
 MODEL = "tiny"
-
-
-@pytest.fixture
-def second(workspace, certified, propose, policy):
-    """A second champion behind the first."""
-    checked = propose("benign")
-    approve(workspace, checked.update_id, person="dana", policy=policy)
-    promote(workspace, checked.update_id, policy=policy)
-    return checked
 
 
 def go_back(workspace, policy, person="dana"):

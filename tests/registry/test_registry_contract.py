@@ -2,6 +2,8 @@
 
 import math
 import shutil
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from registry import FakeRegistry
@@ -184,3 +186,32 @@ def test_a_candidate_whose_file_is_gone_becomes_no_version(registry, propose):
 def test_a_candidate_that_brings_its_own_card_is_refused(registry, propose):
     with pytest.raises(RegistryError, match="named gatekeeper"):
         registry.log_candidate(propose({**FILES, "gatekeeper.json": b"{}"}), None, {}, {})
+
+
+def test_a_version_exists_until_it_does_not(registry, propose):
+    logged = registry.log_candidate(propose(FILES), None, {}, {})
+
+    assert registry.has_version("helper", logged.version)
+    assert not registry.has_version("helper", "99")
+    assert not registry.has_version("nobody", "1")
+
+
+def test_the_storage_tells_every_file_and_the_card_by_name_and_size(registry, propose):
+    logged = registry.log_candidate(propose(FILES), None, {}, {})
+
+    told = {file.path: file.size for file in registry.stored_files("helper", logged.version)}
+
+    assert {path: told[path] for path in FILES} == {path: len(content) for path, content in FILES.items()}
+    assert set(told) == {*FILES, "gatekeeper.json"}
+
+
+def test_the_storage_tells_the_same_until_a_file_changes(registry, propose):
+    logged = registry.log_candidate(propose(FILES), None, {}, {})
+    before = registry.stored_files("helper", logged.version)
+    registry.attach_passport("helper", logged.version, "champion", "{}")
+    assert registry.stored_files("helper", logged.version) == before
+
+    stored = next(Path(unquote(urlsplit(logged.source).path)).rglob("adapter_model.safetensors"))
+    stored.write_bytes(b"weightz")
+
+    assert registry.stored_files("helper", logged.version) != before
