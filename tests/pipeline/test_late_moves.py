@@ -114,9 +114,7 @@ def test_a_certified_champion_that_arrives_late_brings_its_anchor(workspace, reg
     assert state_of(workspace, update) is State.ACTIVE
 
 
-def test_a_certified_champion_and_an_anchor_that_both_arrive_late_are_observed(
-    workspace, registry, policy, tmp_path
-):
+def test_a_certified_champion_and_an_anchor_that_both_arrive_late_are_observed(workspace, registry, policy, tmp_path):
     update = agreed(workspace, tmp_path, policy, first=True)
     for _ in range(2):
         failed(workspace, registry, update, policy)
