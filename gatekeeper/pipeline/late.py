@@ -30,14 +30,15 @@ def reopen_late(workspace: Workspace) -> list[PromotionRow]:
         given_up = promotions.given_up(session, registry_id=workspace.registry.id)
     reopened: list[PromotionRow] = []
     places: dict[tuple[str, str], str | None] = {}
-    for attempt in given_up:
+    for attempt in sorted(given_up, key=lambda each: each.alias != CHAMPION):  # the newest of each alias first
         if attempt.kind is PromotionKind.REVIEW:  # it moves nothing, so nothing can arrive late
             continue
         place = (attempt.model, attempt.alias)
+        if place in {(row.model, row.alias) for row in reopened}:
+            continue
         if place not in places:
             places[place] = workspace.registry.alias_version(*place)
         if places[place] == attempt.version and _adoptable(workspace, attempt):
-            places[place] = None  # the newest attempt stands for the older ones
             reopened += _reopen(workspace, attempt, given_up)
     return reopened
 

@@ -114,6 +114,19 @@ def test_a_certified_champion_that_arrives_late_brings_its_anchor(workspace, reg
     assert state_of(workspace, update) is State.ACTIVE
 
 
+def test_a_certified_champion_and_an_anchor_that_both_arrive_late_are_observed(workspace, registry, policy, tmp_path):
+    update = agreed(workspace, tmp_path, policy, first=True)
+    for _ in range(2):
+        failed(workspace, registry, update, policy)
+    registry.aliases[MODEL] = {"champion": "1", "anchor": "1"}
+
+    assert recover(workspace) == (update,)
+
+    assert recover(workspace) == ()
+    assert open_moves(workspace) == []
+    assert state_of(workspace, update) is State.ACTIVE
+
+
 def test_promoting_again_beside_a_late_move_makes_nothing_stale(workspace, registry, live, policy, tmp_path):
     update = agreed(workspace, tmp_path, policy)
     failed(workspace, registry, update, policy)

@@ -221,6 +221,20 @@ def test_a_log_may_have_two_keys_while_one_replaces_the_other(state, log):
     assert witness.add_checkpoint(renewed.submission(7, 20)).status == 200
 
 
+def test_a_witness_started_without_the_former_key_goes_on_from_the_same_memory(state, log):
+    new_key = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32)
+    after = Log([f"leaf {n}" for n in range(40)], key=new_key)
+    both = [LOG_VKEY, str(verifier_key(ORIGIN, new_key))]
+    witness = Witness(name=NAME, key=WITNESS_KEY, logs=both, state=state)
+    assert witness.add_checkpoint(log.submission(0, 7)).status == 200
+    assert witness.add_checkpoint(after.submission(7, 20)).status == 200
+
+    witness = Witness(name=NAME, key=WITNESS_KEY, logs=both[1:], state=state)
+
+    assert witness.add_checkpoint(log.submission(20, 31)).status == 403
+    assert witness.add_checkpoint(after.submission(20, 31)).status == 200
+
+
 @pytest.mark.parametrize("logs", [[], [WITNESS_VKEY], ["no key"]])
 def test_a_witness_without_a_log_s_key_does_not_start(state, logs):
     with pytest.raises(UsageError):
