@@ -24,11 +24,16 @@ class StoredFile:
     """Whatever else changes with the file, such as times; empty where the storage tells nothing."""
 
 
-def look_at(folder: Path) -> tuple[StoredFile, ...]:
+def look_at(folder: Path, *, links: bool = True) -> tuple[StoredFile, ...]:
     """Return every file below a local folder, sorted; nothing when the folder is missing.
 
     The mark is the inode with the times of the last write and of the last change of its entry, in nanoseconds: the
     second one cannot be set by whoever changes a file, only by whoever owns the machine.
+
+    Args:
+        folder: where they lie.
+        links: whether a link stands for the file that it leads to; else it is told as ``name (link)``, so that the
+            file itself is missed.
 
     Raises:
         InputError: a folder cannot be listed.
@@ -49,6 +54,8 @@ def look_at(folder: Path) -> tuple[StoredFile, ...]:
                 name = Path(entry.path).relative_to(folder).as_posix()
                 mark = f"{told.st_ino}:{told.st_mtime_ns}:{told.st_ctime_ns}"
                 readable = name.encode("utf-8", "backslashreplace").decode()
+                if not links and entry.is_symlink():
+                    readable += " (link)"
                 found.append(StoredFile(path=readable, size=told.st_size, mark=mark))
     return tuple(sorted(found))
 

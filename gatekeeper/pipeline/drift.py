@@ -18,7 +18,6 @@ from gatekeeper.store import drifts, promotions, watches
 from gatekeeper.store.drifts import ClearedBy
 from gatekeeper.store.tables import DriftKind, DriftRow, PromotionRow
 
-OF_FILES = frozenset({DriftKind.FILES_CHANGED, DriftKind.BYTES_CHANGED})
 OF_ALIASES = frozenset({DriftKind.ALIAS_MOVED, DriftKind.ALIAS_MISSING})
 
 
@@ -33,7 +32,7 @@ class Drift:
     version: str | None = None
     """The version it is about: of an alias, the one the last observed promotion left it at."""
     observed: str | None = None
-    """What was found instead: a version, a digest, or the name of a file that is gone."""
+    """What was found instead: a version, a digest, the name of a file that is gone, or in a word what is wrong."""
 
     def __str__(self) -> str:
         """Return it as one sentence."""
@@ -46,7 +45,7 @@ class Drift:
             case DriftKind.VERSION_DELETED:
                 return f"Version {self.version} of {self.model} was deleted."
             case DriftKind.FILES_CHANGED:
-                return f"Version {self.version} of {self.model} cannot be hashed any more: {self.observed}."
+                return f"Version {self.version} of {self.model} is not stored as it was registered: {self.observed}."
             case DriftKind.BYTES_CHANGED:
                 return f"Version {self.version} of {self.model} does not hold the promoted bytes any more."
 

@@ -13,11 +13,9 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from audits.ledger.leaf import label
-from gatekeeper.core.digests import Digest
 from gatekeeper.core.errors import InputError, StateError, UsageError, VerificationError
 from gatekeeper.intake.stored_files import StoredFile, fingerprint, look_at
 from gatekeeper.pipeline.drift import (
-    OF_FILES,
     Changes,
     Drift,
     OpenDrift,
@@ -31,8 +29,8 @@ from gatekeeper.pipeline.principal import CHAMPION
 from gatekeeper.pipeline.references import stored_digest
 from gatekeeper.pipeline.rollback import former
 from gatekeeper.pipeline.workspace import Workspace
-from gatekeeper.registry.card import BASE_ENTRY
-from gatekeeper.registry.port import CARD_FILE
+from gatekeeper.registry.card import BASE_ENTRY, card_of
+from gatekeeper.registry.port import CARD_FILE, Card
 from gatekeeper.store import models, promotions, updates, watches
 from gatekeeper.store.drifts import ClearedBy
 from gatekeeper.store.tables import DriftKind, PromotionRow, UpdateRow
@@ -44,18 +42,21 @@ AMISS_EVERY: Final = timedelta(minutes=10)
 """How old it may be while the bytes are wrong: without times a storage does not say when they are right again."""
 
 
+UNREADABLE: Final = "unreadable"
+"""What is observed of files that can be no update any more, such as a link that leaves the folder."""
+
+ANOTHER_CARD: Final = "another-card"
+"""What is observed of a version whose card says something else than was registered, or is none."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
     """A version whose bytes matter."""
 
     model: str
     version: str
-    digest: Digest
-    """Of the manifest that it was promoted with."""
-    names: frozenset[str]
-    """Paths of its own files and its card."""
-    base: Path | None
-    """Folder of the base model; ``None`` for full weights."""
+    card: Card
+    """What the application database says that the version holds and stands on."""
 
 
 def watch_files(workspace: Workspace, model: str, *, moment: datetime) -> Changes:
@@ -90,7 +91,10 @@ def _watched(workspace: Workspace, model: str) -> list[Watched]:
             rows[history[0].version] = updates.require(session, history[0].update_id)
             if alias == CHAMPION and (before := _before(session, model, history)) is not None:
                 rows.setdefault(str(before.registered_version), before)
-    return [_described(row, version) for version, row in sorted(rows.items())]
+    return [
+        Watched(model=model, version=version, card=card_of(updates.as_update(row)))
+        for version, row in sorted(rows.items())
+    ]
 
 
 def _before(session: Session, model: str, history: list[PromotionRow]) -> UpdateRow | None:
@@ -98,18 +102,6 @@ def _before(session: Session, model: str, history: list[PromotionRow]) -> Update
         return former(session, model, history)
     except StateError:
         return None
-
-
-def _described(row: UpdateRow, version: str) -> Watched:
-    candidate = updates.as_update(row).candidate
-    names = {entry.path for entry in candidate.manifest.entries} - {BASE_ENTRY}
-    return Watched(
-        model=row.model,
-        version=version,
-        digest=candidate.manifest.digest,
-        names=frozenset({*names, CARD_FILE}),
-        base=candidate.base,
-    )
 
 
 def _watch(workspace: Workspace, each: Watched, moment: datetime) -> Changes:
@@ -141,20 +133,24 @@ def _look(
     if not workspace.registry.has_version(each.model, each.version):
         return about, None
     told = workspace.registry.stored_files(each.model, each.version)
-    gone = _gone(each, told)
+    files_changed = dataclasses.replace(about, kind=DriftKind.FILES_CHANGED)
+    gone = _gone(each.card, told)
     if gone is not None:
-        return dataclasses.replace(about, kind=DriftKind.FILES_CHANGED, observed=gone), None
-    seen = None if told is None else fingerprint((*told, *_of_base(each.base)))
+        return dataclasses.replace(files_changed, observed=gone), None
+    seen = None if told is None else fingerprint((*told, *_of_base(each.card.base_path)))
     amiss = [drift.drift for drift in lasting]
     if not _due(workspace, each, seen, amiss, moment):
-        return next((drift for drift in amiss if drift.kind is DriftKind.BYTES_CHANGED), None), None
+        return next((drift for drift in amiss if _hashed_amiss(drift)), None), None
     watch = Watch(model=each.model, version=each.version, fingerprint=seen)
     try:
-        digest = stored_digest(workspace, each.model, each.version, each.base)
+        digest = stored_digest(workspace, each.model, each.version, each.card.base_path)
+        card = workspace.registry.describe(each.model, each.version).card
     except (InputError, UsageError, VerificationError):
-        return dataclasses.replace(about, kind=DriftKind.FILES_CHANGED, observed="unreadable"), None
-    if digest != each.digest:
+        return dataclasses.replace(files_changed, observed=UNREADABLE), watch
+    if digest != each.card.manifest.digest:
         return dataclasses.replace(about, kind=DriftKind.BYTES_CHANGED, observed=digest), watch
+    if card != each.card:
+        return dataclasses.replace(files_changed, observed=ANOTHER_CARD), watch
     return None, watch
 
 
@@ -164,20 +160,25 @@ def _due(workspace: Workspace, each: Watched, seen: str | None, amiss: list[Drif
         last = watches.find(session, registry_id=workspace.registry.id, model=each.model, version=each.version)
     if last is None or last.fingerprint != seen:
         return True
-    kinds = {drift.kind for drift in amiss}
     # A version or a file that came back may be another one: only its bytes say.
-    if kinds - {DriftKind.BYTES_CHANGED}:
+    if not all(_hashed_amiss(drift) for drift in amiss):
         return True
-    return moment - last.hashed >= (AMISS_EVERY if kinds & OF_FILES else HASHED_EVERY)
+    return moment - last.hashed >= (AMISS_EVERY if amiss else HASHED_EVERY)
 
 
-def _gone(each: Watched, told: tuple[StoredFile, ...] | None) -> str | None:
+def _hashed_amiss(drift: Drift) -> bool:
+    """Return whether a drift was found by hashing, and lasts until the next hash."""
+    return drift.kind is DriftKind.BYTES_CHANGED or drift.observed in {UNREADABLE, ANOTHER_CARD}
+
+
+def _gone(card: Card, told: tuple[StoredFile, ...] | None) -> str | None:
     """Return the name of the first file that is missing, as a leaf may hold it; ``None`` when all are there."""
-    if each.base is not None and not each.base.is_dir():
+    if card.base_path is not None and not card.base_path.is_dir():
         return BASE_ENTRY
     if told is None:
         return None
-    missing = sorted(each.names - {file.path for file in told})
+    needed = {CARD_FILE, *(entry.path for entry in card.manifest.entries if entry.path != BASE_ENTRY)}
+    missing = sorted(needed - {file.path for file in told})
     return label(missing[0]) if missing else None
 
 

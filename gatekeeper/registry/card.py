@@ -11,7 +11,7 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 
 from gatekeeper.core.digests import plain
-from gatekeeper.core.errors import RegistryError
+from gatekeeper.core.errors import VerificationError
 from gatekeeper.core.update import Update
 from gatekeeper.registry.port import Card
 
@@ -43,12 +43,12 @@ def read_card(text: str) -> Card:
     """Return the card.
 
     Raises:
-        RegistryError: the text is none.
+        VerificationError: the text is none.
     """
     try:
         return _CARD.validate_json(text)
     except ValidationError as error:
-        raise RegistryError(
+        raise VerificationError(
             "The registry's card of a version does not have the shape of a card.",
             hint="Someone changed the stored files: propose the update again.",
         ) from error

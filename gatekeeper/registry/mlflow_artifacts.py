@@ -20,7 +20,8 @@ def files_at(source: str, tracking_uri: str) -> tuple[StoredFile, ...] | None:
     from mlflow.utils.uri import is_local_uri
 
     if is_local_uri(source):
-        return look_at(Path(local_file_uri_to_path(source)))
+        # MLflow stores no links, and follows none: one in a file's place is no file.
+        return look_at(Path(local_file_uri_to_path(source)), links=False)
     try:
         return _listed(source.rstrip("/"), tracking_uri)
     except NotImplementedError:  # plain http storage has no listing

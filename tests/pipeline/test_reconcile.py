@@ -142,17 +142,32 @@ def test_a_file_that_was_only_touched_is_hashed_and_is_no_drift(workspace, regis
     assert leaves(workspace, "drift.found") == []
 
 
-def test_a_changed_base_model_is_found(workspace, certified, tiny_world, tmp_path, look):
+def test_a_changed_base_model_is_found(workspace, registry, certified, tiny_world, tmp_path, look):
     base = tmp_path / "base"
     shutil.copytree(tiny_world.base, base)
     with workspace.store.transaction() as session:
         updates.require(session, certified.update_id).base_path = str(base)
+    card = stored(registry, 1, "gatekeeper.json")
+    card.write_text(card.read_text(encoding="utf-8").replace(str(tiny_world.base), str(base)), encoding="utf-8")
     assert look().lasting == ()
     flip(next(base.glob("*.safetensors")))
 
     seen = look(minutes=1)
 
     assert kinds(seen.lasting) == [DriftKind.BYTES_CHANGED]
+
+
+@pytest.mark.parametrize("text", [pytest.param("{}", id="none"), pytest.param("/elsewhere", id="another base")])
+def test_a_changed_card_is_found_although_it_is_no_part_of_the_bytes(registry, second, tiny_world, look, text):
+    look()
+    card = stored(registry, 2, "gatekeeper.json")
+    other = card.read_text(encoding="utf-8").replace(str(tiny_world.base), text) if text != "{}" else text
+    card.write_text(other, encoding="utf-8")
+
+    rounds = [look(minutes=minutes) for minutes in (1, 2)]
+
+    assert [kinds(seen.lasting) for seen in rounds] == [[DriftKind.FILES_CHANGED]] * 2
+    assert len(rounds[1].changes.found) == 0
 
 
 def test_a_file_that_is_gone_is_found_and_cleared_only_by_the_right_bytes(workspace, registry, second, look):

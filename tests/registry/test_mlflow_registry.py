@@ -169,3 +169,17 @@ def test_processes_that_meet_an_empty_registry_at_once_all_succeed_in_silence(tm
     ended = [(process.communicate(timeout=120), process.returncode) for process in started]
 
     assert ended == [((b"", b""), 0)] * 2
+
+
+def test_a_stored_file_that_became_a_link_is_missed(mlflow_file, propose, tmp_path):
+    registry = MlflowRegistry(f"sqlite:///{mlflow_file}")
+    registry.ensure_model("helper")
+    logged = registry.log_candidate(propose(FILES), None, {}, {})
+    (stored,) = tmp_path.rglob("mlartifacts/**/adapter_model.safetensors")
+    (tmp_path / "elsewhere").write_bytes(b"weights")
+    stored.unlink()
+    stored.symlink_to(tmp_path / "elsewhere")
+
+    told = {file.path for file in registry.stored_files("helper", logged.version)}
+
+    assert told == {"adapter_model.safetensors (link)", "gatekeeper.json"}
