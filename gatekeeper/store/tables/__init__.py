@@ -1,0 +1,51 @@
+"""Every table, typed. Rows say what happened; the ledger proves it.
+
+Relationships load only where a query asks for them (``lazy="raise"``). Names of people and what they wrote lie in
+``people`` and ``texts`` alone, which can be emptied without touching anything else. Portable types only: what one
+database needs and another does not is in :mod:`gatekeeper.store.sqlite` and :mod:`gatekeeper.store.postgresql`.
+"""
+
+from gatekeeper.store.tables.evaluations import ApprovalRow, ModelRow, ReportRow, RunRow, UpdateRow, VerdictRow
+from gatekeeper.store.tables.ledger import CheckpointRow, EntryRow, LedgerHeadRow, LedgerNodeRow
+from gatekeeper.store.tables.moves import (
+    DriftRow,
+    PromotionRow,
+    RequestDecisionRow,
+    RequestRow,
+    RevocationRow,
+    WatchRow,
+)
+from gatekeeper.store.tables.people import PersonRow, TextRow
+from gatekeeper.store.tables.root import DIGEST, ID, NAME, PSEUDONYM, Table
+from gatekeeper.store.tables.words import Decision, DriftKind, PromotionKind, PromotionState, RequestState
+
+__all__ = [
+    "DIGEST",
+    "ID",
+    "NAME",
+    "PSEUDONYM",
+    "ApprovalRow",
+    "CheckpointRow",
+    "Decision",
+    "DriftKind",
+    "DriftRow",
+    "EntryRow",
+    "LedgerHeadRow",
+    "LedgerNodeRow",
+    "ModelRow",
+    "PersonRow",
+    "PromotionKind",
+    "PromotionRow",
+    "PromotionState",
+    "ReportRow",
+    "RequestDecisionRow",
+    "RequestRow",
+    "RequestState",
+    "RevocationRow",
+    "RunRow",
+    "Table",
+    "TextRow",
+    "UpdateRow",
+    "VerdictRow",
+    "WatchRow",
+]
