@@ -13,11 +13,14 @@
 
 from regression.drift import Drift, text_kl, topk_kl
 from regression.errors import ModelError, RegressionError, SuiteError, UnmeasuredError
+from regression.flips import Flips, count_flips, name_regressions, regression_p
 from regression.models import ModelRef
 from regression.noise import NoiseFloor, noise_floor
 from regression.paired import Answer, Paired, Proportion, compare, compare_scores, non_inferiority, proportion
-from regression.plan import items_needed, margin_reachable
+from regression.plan import Plan, SuitePlan, Wanted, items_needed, joint_plan, margin_reachable
+from regression.sequential import EProcess, Sequential, sequentially
 from regression.session import ItemResult, Session, SuiteResult
+from regression.spending import Spending, spend
 from regression.suites import (
     ChoiceItem,
     GenerateItem,
@@ -32,30 +35,43 @@ __all__ = [
     "Answer",
     "ChoiceItem",
     "Drift",
+    "EProcess",
+    "Flips",
     "GenerateItem",
     "ItemResult",
     "ModelError",
     "ModelRef",
     "NoiseFloor",
     "Paired",
+    "Plan",
     "Proportion",
     "RegressionError",
+    "Sequential",
     "Session",
+    "Spending",
     "Suite",
     "SuiteError",
     "SuiteKind",
+    "SuitePlan",
     "SuiteResult",
     "TextItem",
     "UnmeasuredError",
+    "Wanted",
     "builtin_suites",
     "compare",
     "compare_scores",
+    "count_flips",
     "items_needed",
+    "joint_plan",
     "load_suite",
     "margin_reachable",
+    "name_regressions",
     "noise_floor",
     "non_inferiority",
     "proportion",
+    "regression_p",
+    "sequentially",
+    "spend",
     "text_kl",
     "topk_kl",
 ]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regression import compare_scores, items_needed, margin_reachable
+from regression import Wanted, compare_scores, items_needed, joint_plan, margin_reachable
 
 
 def test_two_points_need_thousands_of_items():
@@ -45,3 +45,21 @@ def test_a_plan_without_sense_is_our_own_misuse(wrong):
 
     with pytest.raises(RuntimeError):
         items_needed(**arguments)
+
+
+def test_a_plan_over_several_suites_asks_more_of_each_than_one_alone():
+    wanted = [Wanted(name=name, items=2000, margin=0.02, discordant=0.05, tokens_per_item=30.0) for name in "abc"]
+
+    together = joint_plan(wanted, tokens_per_second=1300.0)
+    alone = joint_plan(wanted[:1])
+
+    assert together.suites[0].need > alone.suites[0].need == items_needed(0.02, 0.05)
+    assert together.suites[0].reachable == pytest.approx(margin_reachable(2000, 0.05, tests=3))
+    assert together.seconds == pytest.approx(sum(row.tokens for row in together.suites) / 1300.0)
+    assert alone.seconds is None
+    assert together.suites[0].enough is (together.suites[0].need <= 2000)
+
+
+def test_a_plan_about_nothing_is_our_own_mistake():
+    with pytest.raises(RuntimeError):
+        joint_plan([])
