@@ -109,21 +109,22 @@ def compare_scores(
     certain; with many mixed flips the three agree.
 
     Source:
-        Cluster-robust standard error of a mean with G − 1 degrees of freedom: Liang and Zeger 1986; Miller 2024,
-        "Adding error bars to evals", eq. 4. Score interval of a paired difference: Tango 1998. Exact: Clopper and
-        Pearson 1934.
+        Cluster-robust standard error of a mean: Liang and Zeger 1986; Miller 2024, "Adding error bars to evals",
+        eq. 4. Its effective degrees of freedom: Satterthwaite 1946. Skewness: Hall 1992. Score interval of a paired
+        difference: Tango 1998. Exact: Clopper and Pearson 1934.
     """
     _check_alpha(alpha)
     d = [a - b for a, b in zip(candidate, reference, strict=True)]
-    delta, se, independent, groups = _clustered(d, clusters)
-    n, low, high = len(d), -math.inf, math.inf
+    spread = _clustered(d, clusters)
+    delta, n = spread.mean, len(d)
     negative, positive = sum(x < 0 for x in d), sum(x > 0 for x in d)
-    reach = _t(1 - alpha, groups - 1) * se
-    low, high, method = delta - reach, delta + reach, "cluster-t"
+    low, high = spread.bounds(alpha)
+    method = "cluster-t"
     if all(score in (0.0, 1.0) for score in (*candidate, *reference)):
-        # Clustered flips carry less than n items: the counts are scaled down by the design effect (Kish).
-        effect = max(1.0, (se / independent) ** 2) if independent > 0 else 1.0
-        z = _z(1 - alpha)
+        # Clustered flips carry less than n items: the counts are scaled down by the design effect (Kish), which is an
+        # estimate itself, so that its own uncertainty goes into the quantile.
+        effect = spread.design_effect
+        z = _z(1 - alpha) if effect <= 1 else max(_z(1 - alpha), _t(1 - alpha, spread.freedom))
         b, c, size = positive / effect, negative / effect, n / effect
         low = min(low, _tango(b, c, size, z, side=-1))
         high = max(high, _tango(b, c, size, z, side=1))
@@ -137,9 +138,9 @@ def compare_scores(
         delta=delta,
         low=low,
         high=high,
-        se=se,
+        se=spread.se,
         n=n,
-        clusters=groups,
+        clusters=spread.groups,
         discordant=negative + positive,
         negative_flips=negative,
         positive_flips=positive,
@@ -173,15 +174,23 @@ def proportion(result: SuiteResult, *, alpha: float = 0.05) -> Proportion:
     """
     _check_alpha(alpha)
     scores = [item.score for item in _by_id(result).values()]
-    mean, se, independent, groups = _clustered(scores, [item.cluster for item in result.items])
-    reach = _t(1 - alpha, groups - 1) * se
-    low, high, method = mean - reach, mean + reach, "cluster-t"
+    spread = _clustered(scores, [item.cluster for item in result.items])
+    (low, high), method = spread.bounds(alpha), "cluster-t"
     if all(score in (0.0, 1.0) for score in scores):
-        effect = max(1.0, (se / independent) ** 2) if independent > 0 else 1.0
+        effect = spread.design_effect
         exact = _clopper_pearson(sum(scores) / effect, len(scores) / effect, alpha)
         low, high = max(0.0, min(low, exact[0])), min(1.0, max(high, exact[1]))
         method = "cluster-t and exact: the wider"
-    return Proportion(mean=mean, low=low, high=high, se=se, n=len(scores), clusters=groups, alpha=alpha, method=method)
+    return Proportion(
+        mean=spread.mean,
+        low=low,
+        high=high,
+        se=spread.se,
+        n=len(scores),
+        clusters=spread.groups,
+        alpha=alpha,
+        method=method,
+    )
 
 
 def _by_id(result: SuiteResult) -> dict[str, ItemResult]:
@@ -196,8 +205,40 @@ def _check_alpha(alpha: float) -> None:
         raise RuntimeError(f"alpha lies between 0 and 0.5, not {alpha}")
 
 
-def _clustered(values: Sequence[float], clusters: Sequence[str]) -> tuple[float, float, float, int]:
-    """Return mean, clustered standard error, standard error as if items were independent, and number of clusters."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Spread:
+    """A clustered mean and how sure it is."""
+
+    mean: float
+    se: float
+    """Clustered."""
+    independent: float
+    """Standard error as if items were independent."""
+    groups: int
+    freedom: float
+    """Effective degrees of freedom of ``se``: many clusters that tell nothing are no many clusters."""
+    skewness: float
+    """Of the clusters' own sums."""
+
+    @property
+    def design_effect(self) -> float:
+        """Variance of the clustered mean over that of independent items, at least 1 (Kish)."""
+        return max(1.0, (self.se / self.independent) ** 2) if self.independent > 0 else 1.0
+
+    def bounds(self, alpha: float) -> tuple[float, float]:
+        """Return both one-sided bounds at level 1 − α: the wider of t and t corrected for skewness, on each side."""
+        quantile = _t(1 - alpha, self.freedom)
+        low = max(quantile, _hall(quantile, self.skewness, self.groups))
+        high = max(quantile, _hall(quantile, -self.skewness, self.groups))
+        return self.mean - low * self.se, self.mean + high * self.se
+
+
+def _clustered(values: Sequence[float], clusters: Sequence[str]) -> _Spread:
+    """Return the mean, and how sure it is.
+
+    The variance of a variance estimated from G cluster sums with kurtosis κ is σ⁴(κ − 1)/G, and 2σ⁴/f for f degrees
+    of freedom; equating the two (Satterthwaite 1946) gives f = 2G/(κ − 1), at most G − 1.
+    """
     n = len(values)
     if not all(map(math.isfinite, values)):
         raise UnmeasuredError("a score is not finite.", hint="Look for the item the model failed on.")
@@ -210,9 +251,31 @@ def _clustered(values: Sequence[float], clusters: Sequence[str]) -> tuple[float,
     groups = len(sums)
     if groups < 2:
         raise UnmeasuredError("all items belong to one cluster, so there is no error to estimate.", hint="Add topics.")
-    se = math.sqrt(groups / (groups - 1) * math.fsum(total**2 for total in sums.values())) / n
+    second, third, fourth = (math.fsum(total**power for total in sums.values()) / groups for power in (2, 3, 4))
+    se = math.sqrt(groups / (groups - 1) * groups * second) / n
     independent = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n * (n - 1)))
-    return mean, se, independent, groups
+    excess = fourth / second**2 - 1 if second**2 > 0 else 0.0
+    return _Spread(
+        mean=mean,
+        se=se,
+        independent=independent,
+        groups=groups,
+        freedom=max(1.0, min(groups - 1, 2 * groups / excess)) if excess > 0 else groups - 1,
+        skewness=third / second**1.5 if second**1.5 > 0 else 0.0,
+    )
+
+
+def _hall(quantile: float, skewness: float, groups: int) -> float:
+    """Return the quantile of a studentised mean whose terms are skewed.
+
+    Source:
+        Hall 1992, "On the removal of skewness by transformation", eq. 1.2, inverted.
+    """
+    root = math.sqrt(groups)
+    step = skewness / root
+    if abs(step) < 1e-9:
+        return quantile
+    return 3 / step * (math.cbrt(1 + step * (quantile - step / 6)) - 1)
 
 
 def _tango(b: float, c: float, n: float, z: float, *, side: int) -> float:
@@ -245,7 +308,7 @@ def _clopper_pearson(hits: float, n: float, alpha: float) -> tuple[float, float]
     return low, high
 
 
-def _t(level: float, freedom: int) -> float:
+def _t(level: float, freedom: float) -> float:
     from scipy.stats import t
 
     return float(t.ppf(level, freedom))
