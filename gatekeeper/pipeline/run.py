@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from gatekeeper.core.errors import InputError, StateError, UsageError
 from gatekeeper.core.gate import Progress, Resources, SilentProgress
+from gatekeeper.core.suite_history import SuiteHistory
 from gatekeeper.pipeline.collect import Watcher
 from gatekeeper.pipeline.judge import judge
 from gatekeeper.pipeline.outcome import Checked
@@ -17,6 +18,7 @@ from gatekeeper.pipeline.principal import CHAMPION
 from gatekeeper.pipeline.references import Reference, anchor_of, champion_of, last_promoted
 from gatekeeper.pipeline.register import register
 from gatekeeper.pipeline.submit import Proposal, require_known, require_named, submit
+from gatekeeper.pipeline.suite_history import StoredSuiteHistory
 from gatekeeper.pipeline.workspace import Workspace
 from policies.policy import Policy
 from regression import RegressionError, Session
@@ -126,6 +128,6 @@ def evaluation(workspace: Workspace, audience: Audience | None = None) -> Iterat
     except RegressionError as error:
         raise InputError(f"The evaluation cannot start: {error}", hint="Check the cache folder and dtype.") from error
     try:
-        yield Resources({Session: session})
+        yield Resources({Session: session, SuiteHistory: StoredSuiteHistory(workspace.store)})
     finally:
         session.close()

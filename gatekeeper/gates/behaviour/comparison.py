@@ -49,7 +49,7 @@ def model_ref(artifact: Artifact) -> ModelRef:
 def evaluate(context: GateContext, source: str) -> Triple:
     """Evaluate one suite on candidate, champion and anchor; results known by content cost nothing."""
     session = context.resources.get(Session)
-    suite = load_suite(source if source.startswith("builtin:") else Path(source))
+    suite = open_suite(source)
     context.progress.start(f"{suite.name}: candidate", None)
     candidate = session.evaluate(model_ref(context.update.candidate), suite)
     champion = anchor = None
@@ -60,6 +60,21 @@ def evaluate(context: GateContext, source: str) -> Triple:
         context.progress.start(f"{suite.name}: anchor", None)
         anchor = session.evaluate(model_ref(context.anchor), suite)
     return Triple(suite=suite, candidate=candidate, champion=champion, anchor=anchor)
+
+
+def open_suite(source: str) -> Suite:
+    """Return the suite that a policy names."""
+    return load_suite(source if source.startswith("builtin:") else Path(source))
+
+
+def aligned(candidate: SuiteResult, reference: SuiteResult) -> tuple[list[float], list[float], list[str]]:
+    """Return both sides' scores and the clusters, one entry per item, in suite order."""
+    theirs = {item.id: item.score for item in reference.items}
+    return (
+        [item.score for item in candidate.items],
+        [theirs[item.id] for item in candidate.items],
+        [item.cluster for item in candidate.items],
+    )
 
 
 def paired_metric(name: str, paired: Paired, alpha: float, unit: str = "share") -> Metric:

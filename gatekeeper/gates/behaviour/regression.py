@@ -1,23 +1,29 @@
 """``behaviour/regression``: the candidate against champion and anchor, item by item, on the suites the policy names.
 
-Metrics per suite: ``<suite>.accuracy``, and where there is a champion ``<suite>.delta``, ``<suite>.negative_flips``
-and ``<suite>.anchor_delta``.
+Metrics per suite: ``<suite>.accuracy``, and where there is a champion ``<suite>.delta``, ``<suite>.negative_flips``,
+``<suite>.relative_negative_flips`` and ``<suite>.anchor_delta``. With ``spend_alpha`` also ``<suite>.submission``,
+``<suite>.alpha``, ``<suite>.released_bits`` and ``<suite>.worn_out``: the bounds are then at the level that this
+submission may spend. Suites that surely got worse are named as findings, by Holm's procedure.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gatekeeper.core.findings import Attachment, Finding, GateReport, Metric
+from gatekeeper.core.findings import Attachment, Finding, GateReport, Metric, Severity
 from gatekeeper.core.gate import GateContext, gate
+from gatekeeper.core.suite_history import SuiteHistory
 from gatekeeper.gates.behaviour.comparison import (
+    aligned,
     count_metric,
     evaluate,
     flip_findings,
     lost_items,
     mean_metric,
+    open_suite,
     paired_metric,
     write_samples,
 )
-from regression import compare, proportion
+from regression import Spending, compare, count_flips, name_regressions, proportion, regression_p, spend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,33 +33,94 @@ class RegressionParams:
     suites: tuple[str, ...] = ("builtin:knowledge", "builtin:instructions")
     """Suites by file or ``builtin:NAME``."""
     alpha: float = 0.05
-    """One-sided level of every bound."""
+    """One-sided level of every bound; with ``spend_alpha``, of all submissions together."""
+    spend_alpha: bool = False
+    """Whether the k-th distinct update that asks one version of a suite gets the level α·6/(π²k²)."""
+    budget_bits: float = 200.0
+    """With ``spend_alpha``: bits a suite may release before it is worn out."""
 
 
 @gate(
-    "behaviour/regression", asks="Does the candidate still know and do what the champion did?", params=RegressionParams
+    "behaviour/regression",
+    asks="Does the candidate still know and do what the champion did?",
+    params=RegressionParams,
+    version=2,
 )
 def behaviour_regression(context: GateContext, params: RegressionParams) -> GateReport:
     """Report paired differences per suite, with every lost item."""
     metrics: list[Metric] = []
     findings: list[Finding] = []
     attachments: list[Attachment] = []
+    worse: dict[str, float] = {}
     for source in params.suites:
+        spending = _spending(context, source, params)
+        alpha = params.alpha if spending is None else spending.alpha
         triple = evaluate(context, source)
         name = triple.suite.name
-        metrics.append(mean_metric(f"{name}.accuracy", proportion(triple.candidate, alpha=params.alpha), params.alpha))
+        metrics.append(mean_metric(f"{name}.accuracy", proportion(triple.candidate, alpha=alpha), alpha))
+        if spending is not None:
+            metrics += _spent(name, spending)
         if triple.champion is not None:
-            paired = compare(triple.candidate, triple.champion, alpha=params.alpha)
+            paired = compare(triple.candidate, triple.champion, alpha=alpha)
             lost = lost_items(triple.candidate, triple.champion)
-            metrics.append(paired_metric(f"{name}.delta", paired, params.alpha))
+            metrics.append(paired_metric(f"{name}.delta", paired, alpha))
             metrics.append(count_metric(f"{name}.negative_flips", len(lost), paired.n))
             findings += flip_findings("behaviour/regression/negative-flip", triple.suite, lost)
+            candidate, champion, clusters = aligned(triple.candidate, triple.champion)
+            worse[name] = regression_p(candidate, champion, clusters, margin=0.0)
+            metrics += _beside_chance(name, candidate, champion)
         if triple.anchor is not None:
-            paired = compare(triple.candidate, triple.anchor, alpha=params.alpha)
-            metrics.append(paired_metric(f"{name}.anchor_delta", paired, params.alpha))
+            paired = compare(triple.candidate, triple.anchor, alpha=alpha)
+            metrics.append(paired_metric(f"{name}.anchor_delta", paired, alpha))
         attachments.append(context.attach(write_samples(context, triple)))
+    findings += [_regressed(name, worse[name]) for name in name_regressions(worse)]
     if not metrics:
         return behaviour_regression.unmeasured("The policy names no suite.")
     return behaviour_regression.measured(
         metrics=tuple(metrics), findings=tuple(findings), attachments=tuple(attachments)
+    )
+
+
+def _spending(context: GateContext, source: str, params: RegressionParams) -> Spending | None:
+    """Write down that the suite is asked, and return what this update may spend on it; ``None`` without spending."""
+    if not params.spend_alpha:
+        return None
+    digest = open_suite(source).digest
+    port = context.resources.get(SuiteHistory)  # type: ignore[type-abstract]  # whatever stands behind the port
+    history = port.ask(digest, context.update.digest)
+    return spend(
+        history,
+        context.update.digest,
+        alpha=params.alpha,
+        comparisons=max(1, (context.champion is not None) + (context.anchor is not None)),
+        budget_bits=params.budget_bits,
+    )
+
+
+def _spent(name: str, spending: Spending) -> tuple[Metric, ...]:
+    return (
+        Metric(name=f"{name}.submission", value=float(spending.k), unit="submissions", n=spending.k),
+        Metric(name=f"{name}.alpha", value=spending.alpha, unit="share", n=spending.k),
+        Metric(name=f"{name}.released_bits", value=spending.bits, unit="bits", n=spending.k),
+        Metric(name=f"{name}.worn_out", value=float(spending.worn_out), unit="suites", n=spending.k),
+    )
+
+
+def _beside_chance(name: str, candidate: Sequence[float], champion: Sequence[float]) -> tuple[Metric, ...]:
+    """Return the negative flips beside chance, for suites whose items are right or wrong."""
+    if any(score not in (0.0, 1.0) for score in (*candidate, *champion)):
+        return ()
+    found = count_flips(candidate, champion)
+    # Where chance gives none there are none.
+    relative = 0.0 if found.relative is None else found.relative
+    return (Metric(name=f"{name}.relative_negative_flips", value=relative, unit="ratio", n=found.n),)
+
+
+def _regressed(name: str, p: float) -> Finding:
+    return Finding(
+        code="behaviour/regression/regressed",
+        severity=Severity.MEDIUM,
+        confidence=1 - p,
+        subject=name,
+        message=f"Fewer answers are right than the champion's on {name}: p = {p:.2g}, named by Holm's procedure.",
     )

@@ -5,7 +5,15 @@ Relationships load only where a query asks for them (``lazy="raise"``). Names of
 database needs and another does not is in :mod:`gatekeeper.store.sqlite` and :mod:`gatekeeper.store.postgresql`.
 """
 
-from gatekeeper.store.tables.evaluations import ApprovalRow, ModelRow, ReportRow, RunRow, UpdateRow, VerdictRow
+from gatekeeper.store.tables.evaluations import (
+    ApprovalRow,
+    ModelRow,
+    ReportRow,
+    RunRow,
+    SuiteUseRow,
+    UpdateRow,
+    VerdictRow,
+)
 from gatekeeper.store.tables.ledger import CheckpointRow, EntryRow, LedgerHeadRow, LedgerNodeRow
 from gatekeeper.store.tables.moves import (
     DriftRow,
@@ -43,6 +51,7 @@ __all__ = [
     "RequestState",
     "RevocationRow",
     "RunRow",
+    "SuiteUseRow",
     "Table",
     "TextRow",
     "UpdateRow",

@@ -125,3 +125,16 @@ class ApprovalRow(Table):
     """DSSE envelope over the decision, signed with the approver's own key; ``None`` in rows older than signatures."""
     given: Mapped[datetime] = mapped_column(UtcDateTime)
     expires: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class SuiteUseRow(Table):
+    """An update that was evaluated on one version of an evaluation set. Written once, before the evaluation."""
+
+    __tablename__ = "suite_uses"
+    __table_args__ = (UniqueConstraint("suite_digest", "number"),)
+
+    suite_digest: Mapped[str] = mapped_column(DIGEST, primary_key=True)
+    update_digest: Mapped[str] = mapped_column(DIGEST, primary_key=True)
+    number: Mapped[int]
+    """From 1, in the order in which distinct updates came."""
+    first: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -7,6 +7,7 @@ import pytest
 
 from gatekeeper.core.findings import Status
 from gatekeeper.core.gate import GateContext, Resources
+from gatekeeper.core.suite_history import SuiteHistory
 from gatekeeper.core.update import Update
 from gatekeeper.gates.behaviour.forgetting import ForgettingParams, behaviour_forgetting
 from gatekeeper.gates.behaviour.refusal import RefusalParams, behaviour_refusal
@@ -65,8 +66,9 @@ def test_a_forgetful_update_is_measured_with_an_interval_that_excludes_zero(cont
 def test_every_lost_item_is_named_up_to_a_limit_and_counted_beyond(context, knowledge_only):
     report = behaviour_regression(context("forgetful"), knowledge_only)
 
-    assert len(report.findings) == min(20, report.metric("knowledge.negative_flips").value)
-    assert all("→" in finding.message for finding in report.findings)
+    flips = [each for each in report.findings if each.code == "behaviour/regression/negative-flip"]
+    assert len(flips) == min(20, report.metric("knowledge.negative_flips").value)
+    assert all("→" in finding.message for finding in flips)
 
 
 def test_samples_hold_every_item_with_every_score(context, knowledge_only, tmp_path):
@@ -143,3 +145,61 @@ def test_a_run_without_an_evaluation_session_is_our_own_mistake(context, knowled
 
     with pytest.raises(RuntimeError, match="provides no Session"):
         behaviour_regression(bare, knowledge_only)
+
+
+class Remembered(SuiteHistory):
+    """A history in memory."""
+
+    def __init__(self):
+        self.asked = []
+
+    def ask(self, suite_digest, update_digest):
+        before = list(dict.fromkeys(self.asked))
+        self.asked.append(update_digest)
+        return before
+
+
+@pytest.fixture
+def spending(context, session, knowledge_only):
+    """Evaluate an update with a history that lasts."""
+    history = Remembered()
+    params = dataclasses.replace(knowledge_only, spend_alpha=True, budget_bits=8.0)
+
+    def evaluate(name):
+        resources = Resources({Session: session, SuiteHistory: history})
+        return behaviour_regression(dataclasses.replace(context(name), resources=resources), params)
+
+    return evaluate
+
+
+def test_the_second_update_on_one_suite_gets_a_quarter_of_the_level_and_wider_bounds(spending):
+    first, again, second = spending("benign"), spending("benign"), spending("forgetful")
+
+    assert first.metric("knowledge.alpha").value == pytest.approx(0.05 * 6 / 3.14159265**2)
+    assert again.metric("knowledge.alpha") == first.metric("knowledge.alpha")
+    assert again.metric("knowledge.delta") == first.metric("knowledge.delta")
+    assert second.metric("knowledge.submission").value == 2
+    assert second.metric("knowledge.alpha").value == pytest.approx(first.metric("knowledge.alpha").value / 4)
+    assert second.metric("knowledge.delta").confidence > first.metric("knowledge.delta").confidence
+
+
+def test_a_suite_that_released_its_bits_says_that_it_is_worn_out(spending):
+    worn = [spending(name).metric("knowledge.worn_out").value for name in ("benign", "forgetful", "misaligned")]
+
+    assert worn == [0.0, 0.0, 1.0]
+
+
+def test_without_a_history_nothing_is_spent_silently(context, knowledge_only):
+    with pytest.raises(RuntimeError, match="SuiteHistory"):
+        behaviour_regression(context("benign"), dataclasses.replace(knowledge_only, spend_alpha=True))
+
+
+def test_a_suite_that_surely_got_worse_is_named(context, knowledge_only):
+    forgetful = behaviour_regression(context("forgetful"), knowledge_only)
+    benign = behaviour_regression(context("benign"), knowledge_only)
+
+    named = [each.subject for each in forgetful.findings if each.code == "behaviour/regression/regressed"]
+    assert named == ["knowledge"]
+    assert not [each for each in benign.findings if each.code == "behaviour/regression/regressed"]
+    assert forgetful.metric("knowledge.relative_negative_flips").value > 0
+    assert benign.metric("knowledge.relative_negative_flips").value == 0
