@@ -17,6 +17,7 @@ from regression.models import ModelRef
 from regression.noise import NoiseFloor, noise_floor
 from regression.paired import Answer, Paired, Proportion, compare, compare_scores, non_inferiority, proportion
 from regression.plan import items_needed, margin_reachable
+from regression.progress import Standing
 from regression.session import ItemResult, Session, SuiteResult
 from regression.suites import (
     ChoiceItem,
@@ -41,6 +42,7 @@ __all__ = [
     "Proportion",
     "RegressionError",
     "Session",
+    "Standing",
     "Suite",
     "SuiteError",
     "SuiteKind",

@@ -27,6 +27,8 @@ class Output:
 
     numbers: tuple[float, ...] = ()
     """Choices: log-likelihood of each, in nats. Texts: sum over the scored tokens, in nats."""
+    counts: tuple[int, ...] = ()
+    """Choices: tokens each log-likelihood is the sum over."""
     text: str | None = None
     """The reply, for generated items."""
     read: int = 0
@@ -89,6 +91,7 @@ class Cache:
             fields = json.loads(body)
             return Output(
                 numbers=tuple(map(float, fields["numbers"])),
+                counts=tuple(map(int, fields["counts"])),
                 text=fields["text"],
                 read=int(fields["read"]),
                 written=int(fields["written"]),
@@ -103,6 +106,7 @@ class Cache:
         for key, output in entries:
             fields = {
                 "numbers": output.numbers,
+                "counts": output.counts,
                 "text": output.text,
                 "read": output.read,
                 "written": output.written,

@@ -134,10 +134,19 @@ def run_choices(model: Any, batch: Sequence[tuple[ChoiceItem, tuple[Row, ...]]])
     start = 0
     for item, own in batch:
         sums = torch.zeros(len(item.choices), dtype=torch.float64)
+        counts = torch.zeros(len(item.choices), dtype=torch.long)
         for row, values in zip(own, found[start : start + len(own)], strict=True):
-            sums.index_add_(0, torch.tensor([k for _, _, k in row.targets]), values.double())
+            places = torch.tensor([k for _, _, k in row.targets])
+            sums.index_add_(0, places, values.double())
+            counts += places.bincount(minlength=len(item.choices))
         start += len(own)
-        outputs.append(Output(numbers=tuple(sums.tolist()), read=sum(len(row.tokens) for row in own)))
+        outputs.append(
+            Output(
+                numbers=tuple(sums.tolist()),
+                counts=tuple(counts.tolist()),
+                read=sum(len(row.tokens) for row in own),
+            )
+        )
     return outputs
 
 
