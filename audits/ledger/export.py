@@ -28,6 +28,7 @@ from sqlalchemy.orm import Session
 from audits.ledger.checkpoint import Checkpoint, verified_checkpoint
 from audits.ledger.leaf import VERSION
 from audits.ledger.merkle import leaf_hash, root
+from audits.ledger.rotation import require_not_retired, rotations
 from gatekeeper.core.digests import canonical
 from gatekeeper.core.errors import StoreError, VerificationError
 from gatekeeper.store import entries
@@ -99,6 +100,8 @@ def verify_export(
         )
     for number, leaf in enumerate(leaves):
         _require_leaf(leaf, number)
+    handed_over = rotations(leaves)
+    require_not_retired(note, log_keys=log_keys, handed_over=handed_over)
     if known is not None:
         kept, _ = verified_checkpoint(known, origin=origin, log_keys=log_keys, witnesses=witnesses, quorum=quorum)
         if kept.size > len(hashes):
@@ -111,6 +114,7 @@ def verify_export(
                 f"The first {kept.size} entries are not the ones of the checkpoint that was kept.",
                 hint="History was rewritten.",
             )
+        require_not_retired(known, log_keys=log_keys, handed_over=handed_over)
     return ExportCheck(checkpoint=checkpoint, witnesses=signed)
 
 

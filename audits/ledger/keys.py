@@ -5,6 +5,9 @@
 ``passport.pem``: the Ed25519 key that signs passports and revocation lists, PKCS 8.
 A person's own key, which signs their decisions, lies elsewhere: :func:`create_key` and :func:`load_key`.
 A key is created once and never overwritten; a key that others can read is refused, since it may be known already.
+
+A new key for the log or for passports waits as ``NAME.next`` until :func:`take_over` puts it in the former one's
+place, which stays as ``NAME.ID.old`` or is deleted.
 """
 
 import os
@@ -24,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from audits.ledger.pseudonyms import KEY_BYTES
+from audits.ledger.rotation import public_id
 from gatekeeper.core.errors import UsageError
 
 PSEUDONYM_FILE: Final = "pseudonym.key"
@@ -79,6 +83,50 @@ def create_key(file: Path) -> Ed25519PrivateKey:
     return load_key(file)
 
 
+def next_key(folder: Path, name: str) -> Ed25519PrivateKey:
+    """Return the key that waits to take over, creating it where none waits.
+
+    Raises:
+        UsageError: the folder cannot be written, or the key that waits is refused.
+    """
+    return create_key(waiting(folder, name))
+
+
+def waiting(folder: Path, name: str) -> Path:
+    """Return where the key that will take over lies."""
+    return folder / f"{name}.next"
+
+
+def take_over(folder: Path, name: str, *, destroy: bool = False) -> Path | None:
+    """Put the key that waits in the former one's place, whole or not at all; harmless when repeated.
+
+    Args:
+        folder: of the installation's keys.
+        name: :data:`LOG_FILE` or :data:`PASSPORT_FILE`.
+        destroy: whether to delete the former key, and not to keep it as ``NAME.ID.old``.
+
+    Returns:
+        where the former key is kept; ``None`` where it is not.
+
+    Raises:
+        UsageError: the folder cannot be written, or no key waits.
+    """
+    file, after = folder / name, waiting(folder, name)
+    load_key(after)
+    former = public_id(load_key(file).public_key().public_bytes_raw())[:16]
+    kept = folder / f"{name}.{former}.old"
+    try:
+        if destroy:
+            kept.unlink(missing_ok=True)
+        elif not kept.exists():
+            os.link(file, kept)
+        after.replace(file)
+        _sync(folder)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    return None if destroy else kept
+
+
 def load_keys(folder: Path) -> Keys:
     """Return the keys of ``folder``.
 
@@ -124,6 +172,14 @@ def _write_once(file: Path, content: bytes) -> None:
             return
     finally:
         draft.unlink()
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _read(file: Path) -> bytes:

@@ -34,6 +34,7 @@ def _suite(update: UpdateView, view: RunView) -> Element:
         "state": update.state.value,
         "update": update.digest,
         "policy": update.verdict.policy_digest,
+        "policy_name": visible(view.policy),
         "evidence": update.verdict.evidence_digest,
     }
     for name, value in facts.items():

@@ -82,6 +82,7 @@ def _run(update: UpdateView, view: RunView) -> Plain:
             "state": update.state.value,
             "update": update.digest,
             "policy": update.verdict.policy_digest,
+            "policyName": one_line(view.policy),
             "evidence": update.verdict.evidence_digest,
             "notRun": list(update.verdict.not_run),
         },

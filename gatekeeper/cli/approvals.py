@@ -1,5 +1,10 @@
-"""``gatekeeper approve``, ``reject``, ``withdraw`` and ``promote``: what people do after a verdict."""
+"""``gatekeeper approve``, ``reject``, ``withdraw`` and ``promote``: what people do after a verdict.
 
+Requests beside ordinary promotions (``req-…``: moving the anchor, breaking the glass and its review) are decided with
+the same commands; ``promote`` then carries them out.
+"""
+
+import dataclasses
 from typing import Annotated
 
 import typer
@@ -8,12 +13,22 @@ from gatekeeper.cli.opening import load_own_key, open_policy, workspace
 from gatekeeper.cli.screen import console, print_json
 from gatekeeper.cli.settings import load_settings
 from gatekeeper.core.states import State
+from gatekeeper.pipeline.anchor import move_anchor
+from gatekeeper.pipeline.approve import Decided as Standing
 from gatekeeper.pipeline.approve import approve as give_approval
 from gatekeeper.pipeline.approve import reject as refuse
+from gatekeeper.pipeline.break_glass import Asked
+from gatekeeper.pipeline.granted import decide
 from gatekeeper.pipeline.moves import Promoted
 from gatekeeper.pipeline.promote import promote as move_alias
 from gatekeeper.pipeline.withdraw import withdraw as take_back
+from gatekeeper.store import updates
+from gatekeeper.store.tables import Decision
 
+REQUEST = "req-"
+"""What ids of requests begin with."""
+
+Decided = Annotated[str, typer.Argument(help="Update or request id, as `gatekeeper status` shows it.")]
 UpdateId = Annotated[str, typer.Argument(help="Update id, as `gatekeeper status` shows it.")]
 Person = Annotated[str | None, typer.Option("--as", help="Who decides; default: the settings' actor.")]
 Comment = Annotated[str, typer.Option("--comment", help="Why; kept beside the ledger, erasable.")]
@@ -26,34 +41,45 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def approve(update: UpdateId, person: Person = None, comment: Comment = "", as_json: Json = False) -> int:
-    """Agree to exactly this update, policy and evidence."""
-    settings = load_settings()
-    chosen = open_policy(settings)
-    who = person or settings.actor
-    key = load_own_key(settings, who)
-    with workspace(settings) as opened:
-        decided = give_approval(opened, update, person=who, policy=chosen, key=key, comment=comment)
+def approve(update: Decided, person: Person = None, comment: Comment = "", as_json: Json = False) -> int:
+    """Agree to exactly this update, policy and evidence, or to exactly this request."""
+    decided = _decide(update, Decision.APPROVE, person, comment)
     if as_json:
         print_json({"update": update, "state": decided.state, "given": decided.given, "required": decided.required})
-    else:
-        screen = console(as_json=False)
-        screen.print(f"{update}: {decided.given} of {decided.required} approvals, now {decided.state}.", markup=False)
-        if decided.state is State.APPROVED:
-            screen.print(f"Next: gatekeeper promote {update}", markup=False)
+        return 0
+    screen = console(as_json=False)
+    if update.startswith(REQUEST):
+        screen.print(f"{update}: {decided.given} of {decided.required} signatures.", markup=False)
+        if decided.given >= decided.required:
+            screen.print("Next: gatekeeper promote, with the update's id.", markup=False)
+        return 0
+    screen.print(f"{update}: {decided.given} of {decided.required} approvals, now {decided.state}.", markup=False)
+    if decided.state is State.APPROVED:
+        screen.print(f"Next: gatekeeper promote {update}", markup=False)
     return 0
 
 
-def reject(update: UpdateId, person: Person = None, comment: Comment = "", as_json: Json = False) -> int:
-    """Refuse this update for good."""
+def reject(update: Decided, person: Person = None, comment: Comment = "", as_json: Json = False) -> int:
+    """Refuse this update, or this request, for good."""
+    decided = _decide(update, Decision.REJECT, person, comment)
+    if update.startswith(REQUEST) and not as_json:
+        console(as_json=False).print(f"{update} is refused.", markup=False)
+    else:
+        _say(update, decided.state, as_json=as_json)
+    return 0
+
+
+def _decide(about: str, decision: Decision, person: str | None, comment: str) -> Standing:
+    """Record the person's signed decision about an update or a request."""
     settings = load_settings()
-    chosen = open_policy(settings)
+    policy = open_policy(settings)
     who = person or settings.actor
     key = load_own_key(settings, who)
     with workspace(settings) as opened:
-        decided = refuse(opened, update, person=who, policy=chosen, key=key, comment=comment)
-    _say(update, decided.state, as_json=as_json)
-    return 0
+        if about.startswith(REQUEST):
+            return decide(opened, about, decision, person=who, policy=policy, key=key, comment=comment)
+        step = give_approval if decision is Decision.APPROVE else refuse
+        return step(opened, about, person=who, policy=policy, key=key, comment=comment)
 
 
 def withdraw(update: UpdateId, person: Person = None, as_json: Json = False) -> int:
@@ -65,22 +91,57 @@ def withdraw(update: UpdateId, person: Person = None, as_json: Json = False) -> 
     return 0
 
 
-def promote(update: UpdateId, as_json: Json = False) -> int:
-    """Point the champion alias to an approved update."""
+def promote(
+    update: UpdateId,
+    anchor: Annotated[
+        bool, typer.Option("--anchor", help="Ask to make it the anchor; somebody else agrees, then promote it again.")
+    ] = False,
+    person: Annotated[
+        str | None, typer.Option("--as", help="Who asks, with --anchor; default: the settings' actor.")
+    ] = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why, with --anchor; kept beside the ledger.")] = "",
+    as_json: Json = False,
+) -> int:
+    """Carry out what people agreed to: point the champion to an approved update, or what a request asks for."""
     settings = load_settings()
     chosen = open_policy(settings)
+    if anchor:
+        who = person or settings.actor
+        key = load_own_key(settings, who)
+        with workspace(settings) as opened:
+            asked = move_anchor(opened, update, person=who, policy=chosen, key=key, reason=reason)
+        say_asked(update, asked, as_json=as_json)
+        return 0
     with workspace(settings) as opened:
         promoted = move_alias(opened, update, policy=chosen)
+        with opened.store.reading() as session:
+            state = updates.require(session, update).state
     if as_json:
-        print_json({"update": update, "state": State.ACTIVE, **_fields(promoted)})
+        print_json({"update": update, "state": state, **_fields(promoted)})
     else:
         names = " and ".join(promoted.aliases)
         console(as_json=False).print(
-            f"{update} is live: {promoted.model}@{names} is version {promoted.version} "
+            f"{update} is {state}: {promoted.model}@{names} is version {promoted.version} "
             f"(before: {promoted.previous or 'none'}).",
             markup=False,
         )
     return 0
+
+
+def say_asked(update: str, asked: Asked, *, as_json: bool) -> None:
+    """Show what was asked for, and what comes next."""
+    if as_json:
+        print_json({"update": update, **dataclasses.asdict(asked)})
+        return
+    screen = console(as_json=False)
+    screen.print(
+        f"{asked.request}: {asked.given} of {asked.required} signatures, open until "
+        f"{asked.expires:%Y-%m-%d %H:%M} UTC.",
+        markup=False,
+    )
+    if asked.given < asked.required:
+        screen.print(f"Next, by somebody else: gatekeeper approve {asked.request} --as NAME", markup=False)
+    screen.print(f"Then: gatekeeper promote {update}", markup=False)
 
 
 def _fields(promoted: Promoted) -> dict[str, object]:

@@ -1,5 +1,6 @@
-"""``gatekeeper ledger``: check the record, prove one entry of it, take it elsewhere."""
+"""``gatekeeper ledger``: check the record, prove one entry of it, take it elsewhere, forget names and texts."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,13 +9,16 @@ import typer
 from audits.ledger import proofs
 from audits.ledger.check import verify_entries
 from audits.ledger.checkpoint import verified_checkpoint
+from audits.ledger.events import Event
 from audits.ledger.export import export_text, verify_export
+from audits.ledger.rotation import require_not_retired, rotations
 from audits.ledger.tlog_proof import proof_text
 from audits.passport.trust import Trust, load_trust
-from gatekeeper.cli.opening import open_notary
+from gatekeeper.cli.opening import open_notary, workspace
 from gatekeeper.cli.screen import console, print_json
 from gatekeeper.cli.settings import find_project, load_settings
-from gatekeeper.core.errors import StoreError, UsageError, VerificationError
+from gatekeeper.core.errors import StateError, StoreError, UsageError, VerificationError
+from gatekeeper.pipeline.erase import erase_person, erase_text, erase_texts_about
 from gatekeeper.pipeline.passports import checkpoint
 from gatekeeper.store import checkpoints, entries
 from gatekeeper.store.database import Store, open_store
@@ -27,7 +31,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 def register(app: typer.Typer) -> None:
     """Add the command group."""
     group = typer.Typer(help="Check the append-only record, and take it elsewhere.", no_args_is_help=True)
-    for command in (verify, prove, export):
+    for command in (verify, prove, export, erase):
         group.command(command.__name__)(command)
     app.add_typer(group, name="ledger")
 
@@ -114,6 +118,53 @@ def export(
     return 0
 
 
+def erase(
+    person: Annotated[str | None, typer.Option("--person", help="Forget this person's name.")] = None,
+    text: Annotated[str | None, typer.Option("--text", help="Forget the text of this digest.")] = None,
+    about: Annotated[str | None, typer.Option("--about", help="Forget every text about this update.")] = None,
+    by: Annotated[str | None, typer.Option("--as", help="Who erases; default: the settings' actor.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Forget a name or a text for good. The record stays whole: it holds neither."""
+    if sum(each is not None for each in (person, text, about)) != 1:
+        raise UsageError("Say what to erase.", hint="One of --person NAME, --text DIGEST and --about UPDATE-ID.")
+    settings = load_settings()
+    _require_confirmed(f"Erase {person or text or f'every text about {about}'} for good?", yes=yes)
+    with workspace(settings, reach=False) as opened:
+        who = by or settings.actor
+        if person is not None:
+            erased = erase_person(opened, person, by=who)
+        elif text is not None:
+            erased = erase_text(opened, text, by=who)
+        else:
+            erased = erase_texts_about(opened, str(about), by=who)
+    if as_json:
+        print_json(erased)
+        return 0
+    screen = console(as_json=False)
+    for subject, entry in zip(erased.subjects, erased.entries, strict=True):
+        screen.print(f"Erased: what {subject} stood for (entry {entry}).", markup=False)
+    screen.print("Copies of the database, principals.toml in version control and MLflow are not touched:")
+    screen.print("docs/privacy.md lists where else a name can lie.")
+    return 0
+
+
+def _require_confirmed(question: str, *, yes: bool) -> None:
+    """Return when whoever sits there agrees.
+
+    Raises:
+        UsageError: nobody sits there and ``--yes`` was not given.
+        StateError: they said no.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("Erasing cannot be undone, and nobody is here to be asked.", hint="Say --yes.")
+    if not typer.confirm(question, err=True):
+        raise StateError("Nothing was erased.")
+
+
 def _verify_file(file: Path, trust: Trust, known: str | None, *, as_json: bool) -> int:
     try:
         checked = verify_export(
@@ -150,12 +201,14 @@ def _against_checkpoints(store: Store, trust: Trust | None, known: str | None, *
         return []
     with store.reading() as session:
         kept = {row.note for row in (checkpoints.latest(session), checkpoints.latest(session, cosignatures=1)) if row}
+        handed_over = rotations(each.leaf for each in entries.of_type(session, Event.KEY_ROTATED.value))
     faults = []
     for note, quorum in [(each, 0) for each in kept] + ([(known, trust.quorum)] if known is not None else []):
         try:
             signed, _ = verified_checkpoint(
                 note, origin=trust.origin, log_keys=trust.log_keys, witnesses=trust.witnesses, quorum=quorum
             )
+            require_not_retired(note, log_keys=trust.log_keys, handed_over=handed_over)
         except VerificationError as error:
             faults.append(f"checkpoint: {error.message}")
             continue

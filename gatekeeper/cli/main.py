@@ -31,6 +31,7 @@ def build_app() -> typer.Typer:
     """Return the application with every command group."""
     from gatekeeper.cli import (
         approvals,
+        break_glass,
         check,
         demo,
         keys,
@@ -55,7 +56,7 @@ def build_app() -> typer.Typer:
     )
     app.callback()(_options)
     groups = (policy, ledger, keys, trust)
-    for module in (demo, project, check, status, approvals, recall, verify, scan, *groups, witness):
+    for module in (demo, project, check, status, approvals, break_glass, recall, verify, scan, *groups, witness):
         module.register(app)
     return app
 

@@ -8,14 +8,16 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from audits.ledger.keys import load_key, load_keys
+from audits.ledger.keys import load_key, load_keys, waiting
 from audits.passport.trust import load_trust
 from gatekeeper.cli.settings import Settings
 from gatekeeper.core.errors import UsageError
 from gatekeeper.gates.catalogue import discover
+from gatekeeper.pipeline.lapse import lapse
 from gatekeeper.pipeline.moves import recover
 from gatekeeper.pipeline.notary import Notary
 from gatekeeper.pipeline.principal import Principal
+from gatekeeper.pipeline.rotate import FILES, finish
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store.database import open_store
 from policies.load import load_policy
@@ -38,12 +40,13 @@ class _PrincipalsIn(BaseModel):
 
 
 @contextmanager
-def workspace(settings: Settings, *, settle: bool = True) -> Iterator[Workspace]:
-    """Give the project's workspace; promotions that a dead process left under way are settled first.
+def workspace(settings: Settings, *, settle: bool = True, reach: bool = True) -> Iterator[Workspace]:
+    """Give the project's workspace; what a dead process left under way, or time has ended, is settled first.
 
     Args:
         settings: of the project.
         settle: whether to look for such promotions, which asks the registry.
+        reach: whether the registry has to answer at all.
 
     Raises:
         StoreError: the database is missing or of another version.
@@ -58,7 +61,8 @@ def workspace(settings: Settings, *, settle: bool = True) -> Iterator[Workspace]
     store = open_store(settings.resolved_database_url)
     try:
         registry = MlflowRegistry(settings.resolved_tracking_uri, artifact_root=home / "artifacts")
-        registry.reach()
+        if reach:
+            registry.reach()
         opened = Workspace(
             store=store,
             registry=registry,
@@ -73,8 +77,9 @@ def workspace(settings: Settings, *, settle: bool = True) -> Iterator[Workspace]
             dtype=settings.dtype,
             lock_file=home / "promotion.lock",
         )
-        if settle:
+        if settle and reach:
             recover(opened)
+            lapse(opened)
         yield opened
     finally:
         store.close()
@@ -87,6 +92,7 @@ def open_notary(settings: Settings) -> Notary:
         UsageError: keys or trust file are missing or wrong.
     """
     home = settings.home_dir
+    finish_rotation(settings)
     keys = load_keys(home / "keys")
     return Notary(
         trust=load_trust(settings.trust_file),
@@ -96,6 +102,21 @@ def open_notary(settings: Settings) -> Notary:
         passports_dir=home / "passports",
         revocations_file=home / "revocations.json",
     )
+
+
+def finish_rotation(settings: Settings, *, destroy: bool = False) -> tuple[str, ...]:
+    """Put every key in place whose hand-over is in the ledger already; return for which purposes one was.
+
+    Nearly always none waits, and then nothing is opened.
+    """
+    keys_dir = settings.home_dir / "keys"
+    if not any(waiting(keys_dir, name).exists() for name in FILES.values()):
+        return ()
+    store = open_store(settings.resolved_database_url)
+    try:
+        return finish(store, keys_dir, destroy=destroy)
+    finally:
+        store.close()
 
 
 def open_policy(settings: Settings, override: str | None = None) -> Policy:

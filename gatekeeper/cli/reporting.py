@@ -7,7 +7,7 @@ from audits.reports.write import write_report
 from gatekeeper.pipeline.outcome import Checked
 from gatekeeper.pipeline.workspace import environment
 from policies.explain import explain
-from policies.policy import Section
+from policies.policy import Policy, Section
 
 
 def write_reports(results: tuple[Checked, ...], targets: tuple[str, ...], *, model: str, title: str) -> None:
@@ -35,10 +35,16 @@ def run_view(results: tuple[Checked, ...], *, model: str, title: str) -> RunView
         model=model,
         registry="MLflow",
         champion_version=results[0].champion_version or "",
-        policy=f"{policy.name} {policy.version}",
+        policy=policy_words(policy),
         updates=tuple(_update_view(result) for result in results),
         environment=tuple((key, str(value)) for key, value in shown.items()),
     )
+
+
+def policy_words(policy: Policy) -> str:
+    """Return a policy as reports name it; one that lets a single person decide says so in every one of them."""
+    alone = ", single person: one signature stands where two are asked for" if policy.approvals.single_person else ""
+    return f"{policy.name} {policy.version}{alone}"
 
 
 def _update_view(result: Checked) -> UpdateView:

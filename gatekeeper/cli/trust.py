@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from audits.ledger.events import Event
-from audits.ledger.keys import load_keys
+from audits.ledger.keys import Keys, load_keys
 from audits.ledger.log import append
 from audits.passport.trust import Trust, load_trust, trust_text
 from gatekeeper.cli.opening import PRINCIPALS_FILE, load_principals, open_policy
@@ -62,13 +62,19 @@ def show(as_json: Json = False) -> int:
     return 0
 
 
-def pin_trust(settings: Settings, former: Trust | None, *, replace: bool = False) -> Trust:
+def pin_trust(settings: Settings, former: Trust | None, *, replace: bool = False, keys: Keys | None = None) -> Trust:
     """Write the trust file of a project as it is now, and record that in the ledger; return the trust.
+
+    Args:
+        settings: of the project.
+        former: what was trusted so far.
+        replace: whether to trust nothing but what is there now.
+        keys: to trust in place of the ones that sign now, before they take over.
 
     Raises:
         UsageError: keys, principals or policy are missing or wrong.
     """
-    keys = load_keys(settings.home_dir / "keys")
+    keys = keys or load_keys(settings.home_dir / "keys")
     trust = pinned(
         former,
         log=keys.log,
@@ -91,7 +97,9 @@ def pin_trust(settings: Settings, former: Trust | None, *, replace: bool = False
                 subject=sha256_bytes(text.encode()),
                 data={"policies": len(trust.policies), "approvers": len(trust.approvers)},
             )
-            settings.trust_file.write_text(text, encoding="utf-8")
+            draft = settings.trust_file.with_name(f".{settings.trust_file.name}.draft")
+            draft.write_text(text, encoding="utf-8")
+            draft.replace(settings.trust_file)
     finally:
         store.close()
     return trust

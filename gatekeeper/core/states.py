@@ -4,10 +4,11 @@
 
     SUBMITTED → EVALUATING → BLOCKED | ERRORED (→ EVALUATING) | PENDING_APPROVAL
     PENDING_APPROVAL → APPROVED | REJECTED | EXPIRED | CHANGES_REQUESTED | STALE (→ EVALUATING)
-    APPROVED → PROMOTING → ACTIVE | PROMOTION_FAILED (→ PROMOTING | STALE | WITHDRAWN);  APPROVED → REJECTED
+    APPROVED → PROMOTING → ACTIVE | PROMOTION_FAILED (→ PROMOTING | STALE | BLOCKED | WITHDRAWN);  APPROVED → REJECTED
     ACTIVE → SUPERSEDED | REVOKED | ROLLED_BACK;  SUPERSEDED → PROMOTING (a rollback; back again when it fails)
     SUPERSEDED | ROLLED_BACK → REVOKED
-    BLOCKED → BREAK_GLASS → PROMOTING;  before PROMOTING also WITHDRAWN
+    BLOCKED → BREAK_GLASS → PROMOTING;  BREAK_GLASS → BLOCKED (nobody promoted it in time)
+    before PROMOTING also WITHDRAWN
 """
 
 from collections.abc import Mapping
@@ -46,7 +47,7 @@ MOVES: Mapping[State, frozenset[State]] = MappingProxyType(
         State.EVALUATING: frozenset({State.BLOCKED, State.ERRORED, State.PENDING_APPROVAL, State.WITHDRAWN}),
         State.ERRORED: frozenset({State.EVALUATING, State.WITHDRAWN}),
         State.BLOCKED: frozenset({State.BREAK_GLASS, State.WITHDRAWN}),
-        State.BREAK_GLASS: frozenset({State.PROMOTING, State.WITHDRAWN}),
+        State.BREAK_GLASS: frozenset({State.PROMOTING, State.BLOCKED, State.WITHDRAWN}),
         State.PENDING_APPROVAL: frozenset(
             {
                 State.APPROVED,
@@ -61,7 +62,7 @@ MOVES: Mapping[State, frozenset[State]] = MappingProxyType(
         State.CHANGES_REQUESTED: frozenset({State.WITHDRAWN}),
         State.APPROVED: frozenset({State.PROMOTING, State.REJECTED, State.STALE, State.EXPIRED, State.WITHDRAWN}),
         State.PROMOTING: frozenset({State.ACTIVE, State.PROMOTION_FAILED, State.SUPERSEDED}),
-        State.PROMOTION_FAILED: frozenset({State.PROMOTING, State.STALE, State.WITHDRAWN}),
+        State.PROMOTION_FAILED: frozenset({State.PROMOTING, State.STALE, State.BLOCKED, State.WITHDRAWN}),
         State.ACTIVE: frozenset({State.SUPERSEDED, State.REVOKED, State.ROLLED_BACK}),
         State.SUPERSEDED: frozenset({State.PROMOTING, State.REVOKED}),
         State.ROLLED_BACK: frozenset({State.REVOKED}),

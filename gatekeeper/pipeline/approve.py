@@ -20,8 +20,9 @@ from gatekeeper.core.digests import sha256_bytes
 from gatekeeper.core.errors import StateError, UsageError
 from gatekeeper.core.states import State
 from gatekeeper.core.verdict import Outcome
+from gatekeeper.pipeline.erase import require_told_apart
 from gatekeeper.pipeline.principal import CHAMPION, Principal
-from gatekeeper.pipeline.standing import binding_of, deadline_of, needed_for, require_current
+from gatekeeper.pipeline.standing import binding_of, deadline_of, needed_for, part_in, require_current
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import approvals, texts, updates
 from gatekeeper.store.approvals import Binding
@@ -138,6 +139,8 @@ def _record(
 ) -> Decided:
     principal = require_entitled(workspace, session, row, person, policy)
     require_own_key(workspace, principal, policy, key)
+    if decision is Decision.APPROVE:
+        require_told_apart(workspace, session, row, person)
     actor = workspace.remember(session, person)
     envelope = sign_decision(
         SignedDecision(
@@ -239,9 +242,9 @@ def require_entitled(workspace: Workspace, session: Session, row: UpdateRow, per
             f"{person} holds none of the roles that may decide here ({', '.join(policy.approvals.roles)}).",
             hint="Ask somebody who does, or change principals.toml.",
         )
-    if workspace.pseudonym(session, person) == row.submitter:
+    if (part := part_in(workspace, session, row, person)) is not None:
         raise StateError(
-            f"{person} proposed this update and cannot decide about it.",
+            f"{person} {part} this update and cannot decide about it.",
             hint=f"Somebody else has to: gatekeeper approve {row.id} --as NAME.",
         )
     if "author" in policy.approvals.distinct_from:
@@ -249,8 +252,4 @@ def require_entitled(workspace: Workspace, session: Session, row: UpdateRow, per
             "The policy keeps its author from approving, and nothing here knows who wrote it.",
             hint="Remove `author` from distinct_from.",
         )
-    provenance = row.provenance if isinstance(row.provenance, dict) else {}
-    trainer = str(provenance.get("trainer") or "")
-    if trainer.strip() and workspace.lookup(trainer) == workspace.lookup(person):
-        raise StateError(f"{person} trained this update and cannot decide about it.", hint="Somebody else has to.")
     return principal

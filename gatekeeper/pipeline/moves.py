@@ -3,7 +3,8 @@
 Every move is the same saga: the intent and its promotion row in one transaction; a checkpoint over the ledger; the
 passport; the registered bytes, hashed again; the alias, with the version it must point to before; what it points to
 after; then the observation and the update's new state in one transaction. Each step can be repeated from any point:
-:func:`recover` finishes what a dead process left under way, or gives it up, by what the registry says.
+:func:`recover` finishes what a dead process left under way, or gives it up, by what the registry says; what was given
+up and the registry made after all, late, is adopted (:mod:`gatekeeper.pipeline.late`).
 """
 
 from collections.abc import Sequence
@@ -17,18 +18,20 @@ from audits.ledger.leaf import label
 from audits.ledger.log import append
 from gatekeeper.core.errors import GatekeeperError, VerificationError
 from gatekeeper.core.states import State
-from gatekeeper.core.update import Artifact
 from gatekeeper.pipeline.judge import ACTOR
+from gatekeeper.pipeline.late import changes_state, reopen_late
 from gatekeeper.pipeline.passports import issue, passport_file
 from gatekeeper.pipeline.principal import CHAMPION
-from gatekeeper.pipeline.references import fetch
+from gatekeeper.pipeline.references import require_approved_bytes
+from gatekeeper.pipeline.requests import close_request
 from gatekeeper.pipeline.revocations import publish
 from gatekeeper.pipeline.standing import binding_of
 from gatekeeper.pipeline.turns import turn
 from gatekeeper.pipeline.workspace import Workspace
-from gatekeeper.store import promotions, updates
+from gatekeeper.registry.port import PASSPORT_TAG
+from gatekeeper.store import promotions, requests, updates
 from gatekeeper.store.approvals import Binding
-from gatekeeper.store.tables import PromotionKind, PromotionRow, PromotionState, UpdateRow
+from gatekeeper.store.tables import PromotionKind, PromotionRow, PromotionState, RequestState, UpdateRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +137,7 @@ def recover(workspace: Workspace) -> tuple[str, ...]:
         left = _by_update(open_rows)
         for intents in left.values():
             _finish(workspace, intents)
-        late = _late(workspace)
+        late = _by_update(reopen_late(workspace))
         for intents in late.values():
             _finish(workspace, intents)
     return (*left, *late)
@@ -149,53 +152,65 @@ def _by_update(rows: Sequence[PromotionRow]) -> dict[str, list[PromotionRow]]:
 
 
 def _finish(workspace: Workspace, intents: Sequence[PromotionRow]) -> None:
-    first = intents[0]
-    if workspace.registry.alias_version(first.model, first.alias) != first.version:
+    """End what was left under way: made as a whole, or each alias by what the registry says of it."""
+    if not _moved(workspace, intents):
         _fail(workspace, intents, error="Interrupted")
         return
     try:
-        _require_approved_bytes(workspace, first)
+        require_approved_bytes(workspace, intents[0])
     except VerificationError as error:
         _fail(workspace, intents, error=type(error).__name__)
         return
-    carry_out(workspace, intents)
+    try:
+        carry_out(workspace, intents)
+    except GatekeeperError as error:
+        # What cannot be made must not keep every later start from going on: each alias is written down as it is.
+        moved = _moved(workspace, intents)
+        if moved:
+            _observe(workspace, moved)
+        if rest := [intent for intent in _still_open(workspace, intents) if intent not in moved]:
+            _fail(workspace, rest, error=type(error).__name__)
 
 
-def _late(workspace: Workspace) -> dict[str, list[PromotionRow]]:
-    """Reopen given-up moves that the registry shows as made."""
+def _moved(workspace: Workspace, intents: Sequence[PromotionRow]) -> list[PromotionRow]:
+    """Return the moves that the registry shows as made."""
+    return [each for each in intents if _is_made(workspace, each)]
+
+
+def _is_made(workspace: Workspace, intent: PromotionRow) -> bool:
+    """Return whether the registry shows a move as made; a review is made once its passport is the version's."""
+    if workspace.registry.alias_version(intent.model, intent.alias) != intent.version:
+        return False
+    if intent.kind is not PromotionKind.REVIEW:
+        return True
     with workspace.store.reading() as session:
-        given_up = [
-            attempts[-1]
-            for row in updates.in_state(session, State.PROMOTION_FAILED)
-            if (attempts := [each for each in promotions.of_update(session, row.id) if each.alias == CHAMPION])
-        ]
-    reopened = []
-    for attempt in given_up:
-        if attempt.state is not PromotionState.FAILED or attempt.registry_id != workspace.registry.id:
-            continue
-        if workspace.registry.alias_version(attempt.model, attempt.alias) != attempt.version:
-            continue
-        with workspace.store.transaction() as session:
-            row = promotions.reopen(session, attempt.id)
-            last = promotions.last_observed(session, registry_id=row.registry_id, model=row.model, alias=row.alias)
-            if (last.version if last else None) != row.expected_previous:
-                continue
-            updates.move(session, row.update_id, State.PROMOTING)
-            reopened.append(row)
-    return _by_update(reopened)
+        passport = promotions.require(session, intent.id).passport
+    tags = workspace.registry.describe(intent.model, intent.version).tags
+    return passport is not None and tags.get(PASSPORT_TAG + intent.alias) == passport
+
+
+def _still_open(workspace: Workspace, intents: Sequence[PromotionRow]) -> list[PromotionRow]:
+    with workspace.store.reading() as session:
+        return [each for each in intents if promotions.require(session, each.id).state is PromotionState.PROMOTING]
 
 
 def _move(workspace: Workspace, intent: PromotionRow) -> None:
-    """Bring one alias to where it was intended; nothing to do where it is there already."""
-    if workspace.registry.alias_version(intent.model, intent.alias) == intent.version:
+    """Bring one alias to where it was intended, under a passport for exactly this move.
+
+    Where it is there already, an earlier attempt of ours arrived late: what is left to do is this move's own passport.
+    A review leaves the alias where it is; setting it again lets the registry note the new passport as the last one.
+    """
+    there = _moved(workspace, [intent]) != []
+    if there and intent.passport is not None:
         return
-    artifact = _require_approved_bytes(workspace, intent)
+    artifact = require_approved_bytes(workspace, intent)
     passport = intent.passport or issue(workspace, intent, artifact)
     _keep(workspace, intent, passport)
     workspace.registry.attach_passport(intent.model, intent.version, intent.alias, passport)
-    workspace.registry.move_alias(
-        intent.model, intent.alias, intent.version, expected_previous=intent.expected_previous
-    )
+    if not there or intent.kind is PromotionKind.REVIEW:
+        workspace.registry.move_alias(
+            intent.model, intent.alias, intent.version, expected_previous=intent.expected_previous
+        )
 
 
 def _keep(workspace: Workspace, intent: PromotionRow, passport: str) -> None:
@@ -207,33 +222,19 @@ def _keep(workspace: Workspace, intent: PromotionRow, passport: str) -> None:
     file.write_text(passport, encoding="utf-8")
 
 
-def _require_approved_bytes(workspace: Workspace, intent: PromotionRow) -> Artifact:
-    """Fetch the registered version anew and return it, when it is what people agreed to."""
-    registered = fetch(workspace, intent.model, intent.version)
-    with workspace.store.reading() as session:
-        approved = updates.require(session, intent.update_id).manifest_digest
-    if registered.artifact.manifest.digest != approved:
-        raise VerificationError(
-            f"Version {intent.version} of {intent.model} does not hold the approved bytes.",
-            hint="Somebody changed the stored artifact: nothing was promoted.",
-        )
-    return registered.artifact
-
-
 def _settle(workspace: Workspace, intents: Sequence[PromotionRow], error: BaseException) -> bool:
     """Ask the registry what is true after a failure; return whether everything moved after all.
 
     When it cannot be asked, or only a part moved, the promotion stays under way for :func:`recover`.
     """
     try:
-        moved = [workspace.registry.alias_version(intent.model, intent.alias) == intent.version for intent in intents]
+        moved = _moved(workspace, intents)
+        if not moved:
+            _fail(workspace, intents, error=type(error).__name__)
     except GatekeeperError:
         return False
-    if all(moved):
-        return isinstance(error, GatekeeperError) and not isinstance(error, VerificationError)
-    if not any(moved):
-        _fail(workspace, intents, error=type(error).__name__)
-    return False
+    everything = len(moved) == len(intents)
+    return everything and isinstance(error, GatekeeperError) and not isinstance(error, VerificationError)
 
 
 def _observe(workspace: Workspace, intents: Sequence[PromotionRow]) -> Promoted:
@@ -259,6 +260,7 @@ def _observe(workspace: Workspace, intents: Sequence[PromotionRow]) -> Promoted:
         if changes_state(first):
             _supersede(session, row, first)
             updates.move(session, row.id, State.ACTIVE)
+        _end_request(session, first, done=True)
     publish(workspace, first.model)
     return Promoted(
         model=first.model,
@@ -266,11 +268,6 @@ def _observe(workspace: Workspace, intents: Sequence[PromotionRow]) -> Promoted:
         aliases=tuple(intent.alias for intent in intents),
         previous=first.expected_previous,
     )
-
-
-def changes_state(intent: PromotionRow) -> bool:
-    """Return whether a move makes its update the live one; moving the anchor, or reviewing, does not."""
-    return intent.alias == CHAMPION and intent.kind is not PromotionKind.REVIEW
 
 
 def _certified(session: Session, row: UpdateRow, intents: Sequence[PromotionRow]) -> None:
@@ -331,6 +328,22 @@ def _fail(workspace: Workspace, intents: Sequence[PromotionRow], *, error: str) 
         if changes_state(intents[0]):
             back = intents[0].kind is PromotionKind.ROLLBACK
             updates.move(session, intents[0].update_id, State.SUPERSEDED if back else State.PROMOTION_FAILED)
+        _end_request(session, intents[0], done=False)
+
+
+def _end_request(session: Session, intent: PromotionRow, *, done: bool) -> None:
+    """Close the request that a move rests on, in the transaction that says how the move ended.
+
+    A rollback that failed is asked for anew. Anything else that people agreed to may be tried again until its time is
+    over, and so may a way back that was agreed to in advance.
+    """
+    if intent.request_id is None:
+        return
+    request = requests.require(session, intent.request_id)
+    if done and request.state is not RequestState.DONE:
+        close_request(session, request, RequestState.DONE)
+    elif not done and intent.kind is PromotionKind.ROLLBACK and request.return_of is None:
+        close_request(session, request, RequestState.EXPIRED)
 
 
 def _where(intent: PromotionRow) -> dict[str, object]:

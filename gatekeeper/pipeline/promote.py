@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from gatekeeper.core.errors import PromotionConflict, StateError
 from gatekeeper.core.states import State
+from gatekeeper.pipeline.granted import carry_out_granted, granted
 from gatekeeper.pipeline.moves import Promoted, carry_out, intend
 from gatekeeper.pipeline.principal import ANCHOR, CHAMPION
 from gatekeeper.pipeline.standing import require_agreed, require_current
@@ -21,6 +22,8 @@ from policies.policy import Policy
 def promote(workspace: Workspace, update_id: str, *, policy: Policy, now: datetime | None = None) -> Promoted:
     """Make an approved update the champion; a certified first one becomes the anchor too.
 
+    Where people agreed to a request about it instead (:mod:`gatekeeper.pipeline.granted`), that is carried out.
+
     Raises:
         StateError: it is not approved, or its approvals expired or bind something else.
         PromotionConflict: the champion is no longer the one the evidence compared with; the update becomes STALE.
@@ -33,6 +36,8 @@ def promote(workspace: Workspace, update_id: str, *, policy: Policy, now: dateti
             raise PromotionConflict("Another promotion is going on here.", hint="Wait for it to end, then repeat.")
         with workspace.store.reading() as session:
             state = updates.require(session, update_id).state
+        if (request := granted(workspace, update_id)) is not None:
+            return carry_out_granted(workspace, request, policy=policy, now=now)
         if state not in (State.APPROVED, State.PROMOTION_FAILED):
             hint = f"Somebody approves it first: gatekeeper approve {update_id} --as NAME."
             if state is State.ACTIVE:

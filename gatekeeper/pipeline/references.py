@@ -18,7 +18,7 @@ from gatekeeper.pipeline.principal import ANCHOR, CHAMPION
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.registry.port import MODEL_FOLDER, Card
 from gatekeeper.store import promotions, updates
-from gatekeeper.store.tables import PromotionState
+from gatekeeper.store.tables import PromotionRow, PromotionState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +134,23 @@ def fetch(workspace: Workspace, model: str, version: str) -> Reference:
             shutil.rmtree(kept, ignore_errors=True)
             shutil.move(fetched, kept)
     return Reference(version=version, artifact=dataclasses.replace(artifact, path=kept))
+
+
+def require_approved_bytes(workspace: Workspace, intent: PromotionRow) -> Artifact:
+    """Fetch the version that a move is about anew and return it, when it is what people agreed to.
+
+    Raises:
+        VerificationError: it is not.
+    """
+    registered = fetch(workspace, intent.model, intent.version)
+    with workspace.store.reading() as session:
+        approved = updates.require(session, intent.update_id).manifest_digest
+    if registered.artifact.manifest.digest != approved:
+        raise VerificationError(
+            f"Version {intent.version} of {intent.model} does not hold the approved bytes.",
+            hint="Somebody changed the stored artifact: nothing was promoted.",
+        )
+    return registered.artifact
 
 
 def _card(workspace: Workspace, model: str, version: str) -> Card:

@@ -1,6 +1,6 @@
 """Requests that people decide about beside ordinary promotions, each decision signed with the person's own key."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -14,9 +14,10 @@ from audits.passport.dsse import key_id
 from gatekeeper.core.digests import sha256_bytes
 from gatekeeper.core.errors import StateError, UsageError
 from gatekeeper.pipeline.approve import require_own_key, rfc3339
+from gatekeeper.pipeline.erase import require_told_apart
 from gatekeeper.pipeline.judge import ACTOR
 from gatekeeper.pipeline.principal import Principal
-from gatekeeper.pipeline.standing import binding_of
+from gatekeeper.pipeline.standing import binding_of, part_in
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import requests, texts, updates
 from gatekeeper.store.tables import Decision, RequestRow, RequestState, UpdateRow
@@ -28,7 +29,7 @@ class Wish:
     """What somebody asks for."""
 
     action: str
-    """``rollback``, ``anchor``, ``break-glass``, ``review`` or ``revoke``."""
+    """A :class:`~gatekeeper.store.tables.PromotionKind` other than ``promote`` and ``certify``, or ``revoke``."""
     alias: str
     expected_previous: str | None
     required: int
@@ -38,7 +39,24 @@ class Wish:
     expires: datetime
     justification: str = ""
     incident: str | None = None
+    """Id of the incident in the operator's own system."""
     valid_until: datetime | None = None
+    """Until when what is asked for may stay live unreviewed."""
+    return_of: str | None = None
+    """The break of the glass that this is the way back from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signer:
+    """Who decides, under which policy, when, and why."""
+
+    person: str
+    key: Ed25519PrivateKey = field(repr=False)
+    """The person's own."""
+    policy: Policy
+    moment: datetime
+    comment: str = ""
+    """Kept beside the ledger, erasable."""
 
 
 def open_request(
@@ -46,9 +64,7 @@ def open_request(
     session: Session,
     row: UpdateRow,
     wish: Wish,
-    *,
-    person: str,
-    moment: datetime,
+    signer: Signer,
 ) -> RequestRow:
     """Write down what a person asks for, with its ledger entry.
 
@@ -56,9 +72,9 @@ def open_request(
         StateError: the same is asked for already, or the person lacks the role.
         UsageError: the person is not among the principals.
     """
-    require_role(workspace, person, wish.roles)
+    require_role(workspace, signer.person, wish.roles)
     run, _verdict, binding = binding_of(session, row)
-    actor = workspace.remember(session, person)
+    actor = workspace.remember(session, signer.person)
     justification = texts.keep(session, subject=row.id, body=wish.justification)
     request = requests.open_request(
         session,
@@ -74,7 +90,8 @@ def open_request(
         incident=wish.incident,
         justification_digest=justification,
         valid_until=wish.valid_until,
-        now=moment,
+        return_of=wish.return_of,
+        now=signer.moment,
     )
     append(
         session,
@@ -103,15 +120,7 @@ def open_request(
 
 
 def agree(
-    workspace: Workspace,
-    session: Session,
-    request: RequestRow,
-    *,
-    person: str,
-    roles: tuple[str, ...],
-    policy: Policy,
-    key: Ed25519PrivateKey,
-    moment: datetime,
+    workspace: Workspace, session: Session, request: RequestRow, signer: Signer, *, roles: tuple[str, ...]
 ) -> int:
     """Record a person's signed consent to a request; return how many agree now.
 
@@ -121,19 +130,50 @@ def agree(
         StateError: it is not open, its time is over, or this person may not decide about it.
         UsageError: the person is not among the principals, or the key is another one.
     """
-    if request.state is not RequestState.OPEN or moment >= request.expires:
+    _record(workspace, session, request, Decision.APPROVE, signer, roles=roles)
+    count = len(requests.decisions(session, request.id))
+    if count >= request.required:
+        requests.move(session, request.id, RequestState.OPEN, RequestState.APPROVED)
+    return count
+
+
+def refuse(
+    workspace: Workspace, session: Session, request: RequestRow, signer: Signer, *, roles: tuple[str, ...]
+) -> None:
+    """Record a person's signed refusal of a request; one is enough.
+
+    Raises:
+        StateError, UsageError: as :func:`agree`.
+    """
+    _record(workspace, session, request, Decision.REJECT, signer, roles=roles)
+    requests.move(session, request.id, RequestState.OPEN, RequestState.REFUSED)
+
+
+def _record(
+    workspace: Workspace,
+    session: Session,
+    request: RequestRow,
+    decision: Decision,
+    signer: Signer,
+    *,
+    roles: tuple[str, ...],
+) -> None:
+    """Write down one person's decision, signed, with its ledger entry."""
+    person, key = signer.person, signer.key
+    if request.state is not RequestState.OPEN or signer.moment >= request.expires:
         raise StateError(f"Request {request.id} is not open any more.", hint="Ask for it again.")
     principal = require_role(workspace, person, roles)
-    require_own_key(workspace, principal, policy, key)
+    require_own_key(workspace, principal, signer.policy, key)
     row = updates.require(session, request.update_id)
-    if workspace.pseudonym(session, person) == row.submitter:
-        raise StateError(f"{person} proposed this update and cannot decide about it.", hint="Somebody else has to.")
+    if (part := part_in(workspace, session, row, person)) is not None:
+        raise StateError(f"{person} {part} this update and cannot decide about it.", hint="Somebody else has to.")
+    require_told_apart(workspace, session, row, person)
     _run, _verdict, binding = binding_of(session, row)
     actor = workspace.remember(session, person)
     envelope = sign_decision(
         SignedDecision(
             action=request.action,
-            decision=Decision.APPROVE.value,
+            decision=decision.value,
             update=row.id,
             run=request.run_id,
             request=request.id,
@@ -149,28 +189,25 @@ def agree(
     requests.decide(
         session,
         request_id=request.id,
-        decision=Decision.APPROVE,
+        decision=decision,
         approver=actor,
         envelope=envelope,
-        now=moment,
+        comment_digest=texts.keep(session, subject=row.id, body=signer.comment),
+        now=signer.moment,
     )
     append(
         session,
-        type=Event.REQUEST_APPROVED,
+        type=Event.REQUEST_APPROVED if decision is Decision.APPROVE else Event.REQUEST_REFUSED,
         actor=actor,
         subject=row.id,
         data={
             "request": request.id,
             "action": request.action,
-            "decision": Decision.APPROVE.value,
+            "decision": decision.value,
             "key": key_id(key.public_key().public_bytes_raw()),
             "envelope_digest": sha256_bytes(envelope.encode()),
         },
     )
-    count = len(requests.decisions(session, request.id))
-    if count >= request.required:
-        requests.move(session, request.id, RequestState.OPEN, RequestState.APPROVED)
-    return count
 
 
 def close_request(session: Session, request: RequestRow, after: RequestState) -> None:

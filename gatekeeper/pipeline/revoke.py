@@ -11,7 +11,7 @@ from audits.ledger.log import append
 from gatekeeper.core.errors import StateError
 from gatekeeper.core.states import State
 from gatekeeper.pipeline.principal import CHAMPION
-from gatekeeper.pipeline.requests import Wish, agree, close_request, open_request
+from gatekeeper.pipeline.requests import Signer, Wish, agree, close_request, open_request
 from gatekeeper.pipeline.revocations import publish
 from gatekeeper.pipeline.rollback import rollback
 from gatekeeper.pipeline.workspace import Workspace
@@ -52,6 +52,7 @@ def revoke(
         PromotionConflict, RegistryError: the rollback failed; nothing was revoked.
     """
     moment = now or datetime.now(UTC)
+    signer = Signer(person=person, key=key, policy=policy, moment=moment)
     with workspace.store.reading() as session:
         row = updates.require(session, update_id)
     if row.state not in (State.ACTIVE, State.SUPERSEDED, State.ROLLED_BACK):
@@ -74,19 +75,9 @@ def revoke(
                 expires=moment + _OPEN_FOR,
                 justification=reason,
             ),
-            person=person,
-            moment=moment,
+            signer,
         )
-        agree(
-            workspace,
-            session,
-            request,
-            person=person,
-            roles=policy.approvals.roles,
-            policy=policy,
-            key=key,
-            moment=moment,
-        )
+        agree(workspace, session, request, signer, roles=policy.approvals.roles)
         entry = append(
             session,
             type=Event.UPDATE_REVOKED,

@@ -1,19 +1,22 @@
 """Go back to the version that was admitted before: one command, one signature, a passport of its own."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy.orm import Session
 
 from gatekeeper.core.errors import PromotionConflict, StateError
 from gatekeeper.core.states import State
+from gatekeeper.core.verdict import Outcome
 from gatekeeper.pipeline.moves import Promoted, carry_out, intend
 from gatekeeper.pipeline.principal import CHAMPION
-from gatekeeper.pipeline.requests import Wish, agree, close_request, open_request
+from gatekeeper.pipeline.requests import Signer, Wish, agree, open_request
 from gatekeeper.pipeline.standing import binding_of
 from gatekeeper.pipeline.turns import turn
 from gatekeeper.pipeline.workspace import Workspace
-from gatekeeper.store import promotions, requests, updates
-from gatekeeper.store.tables import PromotionKind, PromotionRow, RequestState, UpdateRow
+from gatekeeper.store import promotions, updates
+from gatekeeper.store.tables import PromotionKind, PromotionRow, UpdateRow
 from policies.policy import Policy
 
 ACTION = "rollback"
@@ -41,6 +44,7 @@ def rollback(
         VerificationError: the stored bytes are not the admitted ones.
     """
     moment = now or datetime.now(UTC)
+    signer = Signer(person=person, key=key, policy=policy, moment=moment)
     with turn(workspace.lock_file) as mine:
         if not mine:
             raise PromotionConflict("Another promotion is going on here.", hint="Wait for it to end, then repeat.")
@@ -54,7 +58,7 @@ def rollback(
                     f"{last.version if last else 'none'}.",
                     hint="Somebody moved the alias by hand: gatekeeper reconcile says more.",
                 )
-            target = _former(updates.in_state(session, State.SUPERSEDED, model=model), history)
+            target = former(session, model, history)
             _run, _verdict, binding = binding_of(session, target)
             request = open_request(
                 workspace,
@@ -69,19 +73,9 @@ def rollback(
                     expires=moment + _OPEN_FOR,
                     justification=reason,
                 ),
-                person=person,
-                moment=moment,
+                signer,
             )
-            agree(
-                workspace,
-                session,
-                request,
-                person=person,
-                roles=policy.approvals.roles,
-                policy=policy,
-                key=key,
-                moment=moment,
-            )
+            agree(workspace, session, request, signer, roles=policy.approvals.roles)
             updates.move(session, target.id, State.PROMOTING, now=moment)
             intent = intend(
                 workspace,
@@ -94,26 +88,28 @@ def rollback(
                 moment=moment,
                 request_id=request.id,
             )
-        promoted = carry_out(workspace, [intent])
-        with workspace.store.transaction() as session:
-            close_request(session, requests.require(session, request.id), RequestState.DONE)
-        return promoted
+        return carry_out(workspace, [intent])
 
 
-def _former(superseded: list[UpdateRow], history: list[PromotionRow]) -> UpdateRow:
-    """Return the newest update that was live before the live one and may be again.
+def former(session: Session, model: str, history: Sequence[PromotionRow]) -> UpdateRow:
+    """Return the newest update that was live before the live one, was admitted, and may be live again.
 
     Args:
-        superseded: updates that another one took the alias from.
-        history: every move of the alias, newest first.
+        session: reads the updates.
+        model: whose.
+        history: every move of the alias, newest first; not empty.
+
+    Raises:
+        StateError: there is none.
     """
+    superseded = updates.in_state(session, State.SUPERSEDED, model=model)
     version = history[0].version
     for move in history:
         if move.version != version or move.kind is PromotionKind.ROLLBACK:
             continue
         version = str(move.expected_previous)
         found = [row for row in superseded if row.registered_version == version]
-        if found:
+        if found and binding_of(session, found[-1])[1].outcome is not Outcome.BLOCK:
             return found[-1]
     raise StateError(
         f"There is no admitted version before {history[0].version} to go back to.",

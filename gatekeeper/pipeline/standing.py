@@ -54,6 +54,14 @@ def needed_for(row: UpdateRow, policy: Policy) -> int:
     return policy.approvals.needed(two_person=row.champion_version is None)
 
 
+def part_in(workspace: Workspace, session: Session, row: UpdateRow, person: str) -> str | None:
+    """Return which part a person played in an update, ``proposed`` or ``trained``; ``None`` without one."""
+    if workspace.pseudonym(session, person) == row.submitter:
+        return "proposed"
+    trainer = updates.trainer(row)
+    return "trained" if trainer.strip() and workspace.lookup(trainer) == workspace.lookup(person) else None
+
+
 def require_current(workspace: Workspace, update_id: str, *, policy: Policy, moment: datetime) -> None:
     """Return when policy, champion, anchor and time are still those of the verdict.
 
@@ -81,6 +89,12 @@ def require_current(workspace: Workspace, update_id: str, *, policy: Policy, mom
     for alias, compared in ((CHAMPION, row.champion_version), (ANCHOR, known.get("anchor_version"))):
         present = workspace.registry.alias_version(row.model, alias)
         if present != compared:
+            if row.state is State.PROMOTION_FAILED and present == row.registered_version:
+                raise PromotionConflict(
+                    f"The {alias} of {row.model} is this update's own version {present} already: an attempt that "
+                    "seemed to have failed arrived late.",
+                    hint="Repeat the command: it writes down first what the registry made late.",
+                )
             _leave(workspace, row, State.STALE, changed=alias)
             raise PromotionConflict(
                 f"The {alias} of {row.model} is version {present or 'none'} now; the evidence compared with "

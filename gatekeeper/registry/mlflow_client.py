@@ -23,11 +23,12 @@ _KNOBS: Final[Mapping[str, str]] = MappingProxyType(
         "MLFLOW_LOGGING_LEVEL": "ERROR",
         "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-        # Without these, a server that is down is asked for minutes: 7 retries, each waiting twice as long.
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+        # Without these, a server that is down is asked for minutes: 7 retries of 120 s, each waiting twice as long.
+        # A move that fails asks twice, once more to see what is true: with these, 82 s when nobody ever answers.
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
         "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
         "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0",
-        "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     }
 )
 

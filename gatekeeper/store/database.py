@@ -30,6 +30,7 @@ class Store:
         """For migrations and tests; everything else goes through a session."""
         dialect = dialect_of(engine)
         self._writing, self._reading = dialect.writing(engine), dialect.reading(engine)
+        self._scrub = dialect.scrub
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -58,6 +59,15 @@ class Store:
             event.listen(session, "before_flush", _refuse_flush)
             event.listen(session, "do_orm_execute", _refuse_write)
             yield session
+
+    def scrub(self) -> None:
+        """Overwrite what deleted rows left behind in the database's files, as far as it can be told to.
+
+        Raises:
+            StoreError: the database is in use, full or unreadable.
+        """
+        with _translated(self.engine.url):
+            self._scrub(self.engine)
 
     def close(self) -> None:
         """Give every connection back."""

@@ -23,6 +23,10 @@ class Dialect(Protocol):
         """Return the engine for transactions that see one snapshot."""
         ...
 
+    def scrub(self, engine: Engine) -> None:
+        """Overwrite what deleted rows left behind, as far as the database can be told to."""
+        ...
+
     def migrating(self, engine: Engine) -> Engine:
         """Return the engine for migrations: one at a time, before there is any table."""
         ...

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from gatekeeper.core.errors import StoreError
@@ -121,6 +121,11 @@ def of_subject(session: Session, subject: str) -> list[EntryRow]:
 def of_type(session: Session, type: str) -> list[EntryRow]:
     """Return the entries of one type, in order."""
     return list(session.scalars(select(EntryRow).where(EntryRow.type == type).order_by(EntryRow.seq)))
+
+
+def first_by(session: Session, actor: str) -> int | None:
+    """Return the number of the first entry that somebody made, or ``None`` when there is none."""
+    return session.scalars(select(func.min(EntryRow.seq)).where(EntryRow.actor == actor)).one()
 
 
 def latest(session: Session, *, limit: int = 50) -> list[EntryRow]:

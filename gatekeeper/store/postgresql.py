@@ -56,6 +56,12 @@ def reading(engine: Engine) -> Engine:
     return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
+def scrub(engine: Engine) -> None:
+    """Give the space of deleted names and texts back; the server overwrites it with what comes next."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("VACUUM people, texts, updates")
+
+
 def migrating(engine: Engine) -> Engine:
     """Return the engine for migrations: there may be no head to lock yet, so they have a lock of their own."""
     return engine.execution_options(isolation_level="READ COMMITTED", **{_BEGIN_OPTION: _MIGRATION})

@@ -166,6 +166,23 @@ def history(session: Session, *, registry_id: str, model: str, alias: str) -> li
     return list(session.scalars(query.order_by(*_NEWEST)))
 
 
+def given_up(session: Session, *, registry_id: str) -> list[PromotionRow]:
+    """Return every attempt that was given up and that no later move of its alias has overtaken, newest first."""
+    query = select(PromotionRow).where(
+        PromotionRow.registry_id == registry_id, PromotionRow.state == PromotionState.FAILED
+    )
+    last: dict[tuple[str, str], int] = {}
+    left = []
+    for row in session.scalars(query.order_by(*_NEWEST)):
+        place = (row.model, row.alias)
+        if place not in last:
+            made = last_observed(session, registry_id=registry_id, model=row.model, alias=row.alias)
+            last[place] = -1 if made is None or made.intent_seq is None else made.intent_seq
+        if row.intent_seq is not None and row.intent_seq > last[place]:
+            left.append(row)
+    return left
+
+
 def _not_under_way(promotion_id: str) -> StateError:
     return StateError(
         f"Promotion {promotion_id} is not under way.", hint="Look at the update again with `gatekeeper status`."

@@ -1,6 +1,7 @@
 """Requests that people decide about beside ordinary promotions, and their signed decisions."""
 
 import secrets
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from sqlalchemy import select, update
@@ -26,6 +27,7 @@ def open_request(
     incident: str | None = None,
     justification_digest: str | None = None,
     valid_until: datetime | None = None,
+    return_of: str | None = None,
     now: datetime | None = None,
 ) -> RequestRow:
     """Write down what was asked for.
@@ -33,11 +35,11 @@ def open_request(
     Raises:
         StateError: the same is asked for already.
     """
-    open_already = session.scalars(
-        select(RequestRow).where(
-            RequestRow.update_id == update_id, RequestRow.action == action, RequestRow.state == RequestState.OPEN
-        )
-    ).first()
+    same = select(RequestRow).where(
+        RequestRow.update_id == update_id, RequestRow.action == action, RequestRow.state == RequestState.OPEN
+    )
+    # A way back that was agreed to in advance waits; it keeps nobody from going back at once.
+    open_already = session.scalars(same.where(RequestRow.return_of.is_(None))).first() if return_of is None else None
     if open_already is not None:
         raise StateError(
             f"Request {open_already.id} asks for the same already.",
@@ -59,6 +61,7 @@ def open_request(
         opened=now or datetime.now(UTC),
         expires=expires,
         valid_until=valid_until,
+        return_of=return_of,
     )
     session.add(row)
     session.flush()
@@ -83,6 +86,19 @@ def in_state(session: Session, state: RequestState, *, action: str | None = None
     if action is not None:
         query = query.where(RequestRow.action == action)
     return list(session.scalars(query.order_by(RequestRow.opened, RequestRow.id)))
+
+
+def granted(session: Session, update_id: str, actions: Collection[str]) -> RequestRow | None:
+    """Return the newest request about an update that enough people agreed to, of these actions; else ``None``."""
+    query = select(RequestRow).where(
+        RequestRow.update_id == update_id, RequestRow.state == RequestState.APPROVED, RequestRow.action.in_(actions)
+    )
+    return session.scalars(query.order_by(RequestRow.opened.desc(), RequestRow.id).limit(1)).first()
+
+
+def way_back(session: Session, request_id: str) -> RequestRow | None:
+    """Return the way back that was agreed to together with a break of the glass; ``None`` without one."""
+    return session.scalars(select(RequestRow).where(RequestRow.return_of == request_id)).first()
 
 
 def of_update(session: Session, update_id: str) -> list[RequestRow]:

@@ -100,6 +100,28 @@ def reading(engine: Engine) -> Engine:
     return engine
 
 
+def scrub(engine: Engine) -> None:
+    """Write the file anew without what was deleted, and empty the write-ahead log, which still holds it.
+
+    Raises:
+        StoreError: another connection reads an older state.
+    """
+    connection = engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+        cursor.execute("VACUUM")
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        blocked = any(row[0] for row in cursor.fetchall())
+        cursor.close()
+    finally:
+        connection.close()
+    if blocked:
+        raise StoreError(
+            "What was deleted still lies in the database's write-ahead log: somebody is reading an older state.",
+            hint="It goes with the log when every process has closed the database.",
+        )
+
+
 def migrating(engine: Engine) -> Engine:
     """Return the engine for migrations, which keep other writers out from their first statement on."""
     return writing(engine)

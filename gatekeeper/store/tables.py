@@ -249,6 +249,11 @@ class RequestRow(Table):
     """Until when people may decide."""
     valid_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """Until when what was asked for may stay live unreviewed; ``None`` without a limit."""
+    return_of: Mapped[str | None] = mapped_column(ID)
+    """The break of the glass that this way back was agreed to with, in advance; ``None`` for any other request.
+
+    No foreign key: SQLite cannot add one to a table that others refer to.
+    """
 
 
 class RequestDecisionRow(Table):

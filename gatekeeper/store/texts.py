@@ -38,6 +38,12 @@ def find(session: Session, digest: str) -> str | None:
     return None if row is None else row.body
 
 
+def subject(session: Session, digest: str) -> str | None:
+    """Return the update that a text was written about; ``None`` when there was none or it was erased."""
+    row = session.get(TextRow, digest)
+    return None if row is None else row.subject
+
+
 def about(session: Session, subject: str) -> Mapping[str, str]:
     """Return what was written about an update, by salted digest; erased texts are left out."""
     return {row.digest: row.body for row in session.scalars(select(TextRow).where(TextRow.subject == subject))}

@@ -109,6 +109,26 @@ def with_version(session: Session, model: str, version: str) -> list[UpdateRow]:
     return list(session.scalars(query.order_by(UpdateRow.created, UpdateRow.id)))
 
 
+def trained(session: Session) -> list[UpdateRow]:
+    """Return the updates that name who trained them, oldest first."""
+    query = select(UpdateRow).order_by(UpdateRow.created, UpdateRow.id)
+    return [row for row in session.scalars(query) if trainer(row)]
+
+
+def trainer(row: UpdateRow) -> str:
+    """Return who trained an update, as its proposer said; empty when nobody is named."""
+    provenance = row.provenance if isinstance(row.provenance, dict) else {}
+    return str(provenance.get("trainer") or "")
+
+
+def rename_trainer(session: Session, update_id: str, to: str) -> None:
+    """Put something else where an update names who trained it."""
+    row = require(session, update_id)
+    known = row.provenance if isinstance(row.provenance, dict) else {}
+    row.provenance = {**known, "trainer": to}
+    session.flush()
+
+
 def compared_with(session: Session, update_id: str, *, version: str | None, digest: Digest | None) -> None:
     """Write down which champion an evaluation compares the update with; ``None`` when there is none."""
     row = require(session, update_id)

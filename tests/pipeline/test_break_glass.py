@@ -1,0 +1,384 @@
+"""A blocked update goes live on the word of two administrators, for a limited time, and never quietly."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from people import PEOPLE, approve, key_of, trusting
+from pipeline_views import events_of, state_of
+
+from audits.ledger.check import verify_entries
+from audits.passport.check import Where, check_passport
+from audits.passport.revocations import read_revocations
+from gatekeeper.core.errors import PromotionConflict, RegistryError, StateError, UsageError, VerificationError
+from gatekeeper.core.states import State
+from gatekeeper.pipeline.break_glass import break_glass, review
+from gatekeeper.pipeline.granted import decide
+from gatekeeper.pipeline.lapse import lapse
+from gatekeeper.pipeline.moves import recover
+from gatekeeper.pipeline.promote import promote
+from gatekeeper.pipeline.rollback import rollback
+from gatekeeper.pipeline.run import certify
+from gatekeeper.store import requests
+from gatekeeper.store.tables import Decision, RequestState
+
+MODEL = "tiny"
+
+
+@pytest.fixture
+def blocked(certified, propose):
+    """An update that forgot what the champion knows."""
+    checked = propose("forgetful")
+    assert checked.state is State.BLOCKED
+    return checked
+
+
+def ask(workspace, checked, policy, person="ada", **changed):
+    about = {"incident": "INC-7", "justification": "the live one answers nothing", "hours": 24, **changed}
+    return break_glass(workspace, checked.update_id, person=person, policy=policy, key=key_of(person), **about)
+
+
+def agree(workspace, asked, policy, person="abe", decision=Decision.APPROVE, now=None):
+    return decide(workspace, asked.request, decision, person=person, policy=policy, key=key_of(person), now=now)
+
+
+def ask_to_keep(workspace, checked, policy, person="ada", now=None):
+    return review(
+        workspace,
+        checked.update_id,
+        person=person,
+        policy=policy,
+        key=key_of(person),
+        justification="it was the suite that was wrong",
+        now=now,
+    )
+
+
+@pytest.fixture
+def broken(workspace, blocked, policy):
+    """The forgetful update, live for a day."""
+    asked = ask(workspace, blocked, policy)
+    agree(workspace, asked, policy)
+    promote(workspace, blocked.update_id, policy=policy)
+    return asked
+
+
+def passport_of(workspace, registry, checked, version, *, now=None):
+    """Check the version's passport as a verifier does that asks for the alias."""
+    return check_passport(
+        registry.describe(MODEL, version).tags["gatekeeper.passport.champion"],
+        workspace.notary.trust,
+        subject=checked.update.digest,
+        revocations=registry.revocations(MODEL),
+        now=now or datetime.now(UTC),
+        where=Where(registry=registry.id, model=MODEL, version=version, alias="champion"),
+    )
+
+
+def request_state(workspace, request_id):
+    with workspace.store.reading() as session:
+        return requests.require(session, request_id).state
+
+
+def later(hours):
+    return datetime.now(UTC) + timedelta(hours=hours)
+
+
+def test_two_administrators_put_a_blocked_update_live_with_a_passport_that_says_failed(
+    workspace, registry, certified, blocked, broken, policy
+):
+    assert registry.aliases[MODEL]["champion"] == "2"
+    assert state_of(workspace, blocked.update_id) is State.ACTIVE
+    assert state_of(workspace, certified.update_id) is State.SUPERSEDED
+    binding = passport_of(workspace, registry, blocked, "2").binding
+    assert (binding.kind, binding.break_glass) == ("break-glass", True)
+    assert binding.valid_until is not None
+    assert request_state(workspace, broken.request) is RequestState.DONE
+    assert events_of(workspace, blocked.update_id)[-7:] == [
+        "request.opened",
+        "request.approved",
+        "request.approved",
+        "candidate.logged",
+        "promotion.intended",
+        "promotion.observed",
+        "request.closed",
+    ]
+
+
+def test_its_bytes_are_registered_only_once_two_agreed(workspace, registry, certified, blocked, policy):
+    asked = ask(workspace, blocked, policy)
+
+    with pytest.raises(StateError, match="BLOCKED, not approved"):
+        promote(workspace, blocked.update_id, policy=policy)
+
+    assert len(registry.versions[MODEL]) == 1
+    agree(workspace, asked, policy)
+    assert state_of(workspace, blocked.update_id) is State.BREAK_GLASS
+    assert len(registry.versions[MODEL]) == 1
+
+
+def test_its_passport_ends_with_its_time(workspace, registry, blocked, broken):
+    with pytest.raises(VerificationError, match="time: It counted until"):
+        passport_of(workspace, registry, blocked, "2", now=broken.valid_until)
+
+
+@pytest.mark.parametrize(
+    ("person", "sentence"),
+    [
+        pytest.param("dana", "none of the roles", id="an approver"),
+        pytest.param("zelda", "none of the roles", id="its proposer"),
+    ],
+)
+def test_only_administrators_may(workspace, blocked, policy, person, sentence):
+    with pytest.raises(StateError, match=sentence):
+        ask(workspace, blocked, policy, person=person)
+
+
+def test_one_administrator_does_not_count_twice(workspace, blocked, policy):
+    asked = ask(workspace, blocked, policy)
+
+    with pytest.raises(StateError, match="already decided"):
+        agree(workspace, asked, policy, person="ada")
+
+    assert state_of(workspace, blocked.update_id) is State.BLOCKED
+
+
+def test_an_administrator_who_proposed_it_does_not_count(workspace, certified, propose, policy):
+    checked = propose("forgetful", submitter="ada")
+
+    with pytest.raises(StateError, match="proposed this update"):
+        ask(workspace, checked, policy)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param({"incident": " "}, id="no incident"),
+        pytest.param({"justification": ""}, id="no justification"),
+        pytest.param({"hours": 72.01}, id="longer than 72 hours"),
+        pytest.param({"hours": 0}, id="no time at all"),
+        pytest.param({"hours": float("nan")}, id="no number"),
+    ],
+)
+def test_what_is_missing_or_too_long_is_a_usage_error(workspace, blocked, policy, changed):
+    with pytest.raises(UsageError):
+        ask(workspace, blocked, policy, **changed)
+
+
+def test_what_can_run_code_stays_blocked(workspace, tmp_path, tiny_world, certified, propose, policy):
+    import shutil
+
+    folder = shutil.copytree(tiny_world.benign, tmp_path / "with-pickle")
+    (folder / "optimizer.pt").write_bytes(b"\x80\x04K\x01.")
+    checked = propose("benign", artifact=folder)
+
+    with pytest.raises(StateError, match="nobody can overrule artifact/format"):
+        ask(workspace, checked, policy)
+
+
+def test_what_is_not_blocked_needs_no_broken_glass(workspace, certified, policy):
+    with pytest.raises(StateError, match="blocked updates alone"):
+        ask(workspace, certified, policy)
+
+
+def test_without_a_champion_there_is_nothing_to_go_back_to(workspace, tiny_world, policy):
+    from gatekeeper.pipeline import run
+    from gatekeeper.pipeline.submit import Proposal
+
+    proposal = Proposal(
+        name="first", model=MODEL, artifact=tiny_world.misaligned, data=None, submitter="zelda", base=tiny_world.base
+    )
+    with run.evaluation(workspace) as resources:
+        checked = certify(workspace, proposal, policy, resources)
+    assert checked.state is State.BLOCKED
+
+    with pytest.raises(PromotionConflict, match="Certify a first champion"):
+        ask(workspace, checked, policy)
+
+
+def test_a_refusal_ends_it(workspace, blocked, policy):
+    asked = ask(workspace, blocked, policy)
+
+    agree(workspace, asked, policy, decision=Decision.REJECT)
+
+    assert request_state(workspace, asked.request) is RequestState.REFUSED
+    assert state_of(workspace, blocked.update_id) is State.BLOCKED
+    with pytest.raises(StateError, match="not open any more"):
+        agree(workspace, asked, policy)
+
+
+def test_an_administrator_who_left_no_longer_counts(workspace, blocked, policy):
+    asked = ask(workspace, blocked, policy)
+    agree(workspace, asked, policy)
+    object.__setattr__(workspace, "principals", {name: who for name, who in PEOPLE.items() if name != "abe"})
+
+    with pytest.raises(StateError, match="1 of 2 signatures that count"):
+        promote(workspace, blocked.update_id, policy=policy)
+
+
+def test_a_champion_that_moved_meanwhile_is_not_replaced(workspace, registry, blocked, propose, policy):
+    asked = ask(workspace, blocked, policy)
+    agree(workspace, asked, policy)
+    other = propose("benign")
+    approve(workspace, other.update_id, person="dana", policy=policy)
+    promote(workspace, other.update_id, policy=policy)
+
+    with pytest.raises(PromotionConflict, match="people agreed when it was 1"):
+        promote(workspace, blocked.update_id, policy=policy)
+
+    assert registry.aliases[MODEL]["champion"] == "2"
+
+
+def test_unreviewed_it_revokes_itself_and_the_champion_goes_back(
+    workspace, registry, certified, blocked, broken, policy
+):
+    assert lapse(workspace, now=later(23)) == ()
+
+    assert lapse(workspace, now=later(25)) == (blocked.update_id,)
+
+    assert registry.aliases[MODEL]["champion"] == "1"
+    assert state_of(workspace, blocked.update_id) is State.REVOKED
+    assert state_of(workspace, certified.update_id) is State.ACTIVE
+    listed = read_revocations(registry.revocations(MODEL), workspace.notary.trust, now=later(26))
+    assert [(each.digest, each.code) for each in listed.revoked] == [(blocked.update.digest, "break-glass-expired")]
+    assert passport_of(workspace, registry, certified, "1", now=later(26)).binding.kind == "rollback"
+    assert lapse(workspace, now=later(30)) == ()
+    with workspace.store.reading() as session:
+        assert verify_entries(session).faults == ()
+
+
+def test_it_revokes_itself_even_where_the_alias_was_moved_by_hand(workspace, registry, blocked, broken):
+    registry.aliases[MODEL]["champion"] = "1"
+
+    assert lapse(workspace, now=later(25)) == (blocked.update_id,)
+
+    assert state_of(workspace, blocked.update_id) is State.REVOKED
+
+
+def test_it_waits_for_a_registry_that_is_down(workspace, registry, certified, blocked, broken):
+    def refuse(step):
+        if step == "set":
+            raise RegistryError("the registry is down")
+
+    registry.before = refuse
+    with pytest.raises(RegistryError):
+        lapse(workspace, now=later(25))
+    assert state_of(workspace, blocked.update_id) is State.ACTIVE
+
+    registry.before = lambda step: None
+    assert lapse(workspace, now=later(26)) == (blocked.update_id,)
+    assert registry.aliases[MODEL]["champion"] == "1"
+
+
+def test_a_review_by_two_keeps_it(workspace, registry, blocked, broken, policy):
+    asked = ask_to_keep(workspace, blocked, policy)
+    agree(workspace, asked, policy)
+    promote(workspace, blocked.update_id, policy=policy)
+
+    binding = passport_of(workspace, registry, blocked, "2", now=later(24 * 20)).binding
+    assert (binding.kind, binding.valid_until, binding.break_glass) == ("review", None, True)
+    assert lapse(workspace, now=later(25)) == ()
+    assert state_of(workspace, blocked.update_id) is State.ACTIVE
+
+
+def test_one_reviewer_is_not_enough(workspace, blocked, broken, policy):
+    ask_to_keep(workspace, blocked, policy)
+
+    with pytest.raises(StateError, match="ACTIVE, not approved"):
+        promote(workspace, blocked.update_id, policy=policy)
+
+    assert lapse(workspace, now=later(25)) == (blocked.update_id,)
+
+
+def test_after_its_time_a_review_comes_too_late(workspace, blocked, broken, policy):
+    with pytest.raises(StateError, match=r"time of update .* is over"):
+        ask_to_keep(workspace, blocked, policy, now=later(25))
+
+
+def test_a_review_that_fails_half_way_is_given_up_and_can_be_repeated(workspace, registry, blocked, broken, policy):
+    asked = ask_to_keep(workspace, blocked, policy)
+    agree(workspace, asked, policy)
+
+    def refuse(step):
+        if step == "attach":
+            raise RegistryError("the registry is down")
+
+    registry.before = refuse
+    with pytest.raises(RegistryError):
+        promote(workspace, blocked.update_id, policy=policy)
+    registry.before = lambda step: None
+
+    assert recover(workspace) == ()
+    promote(workspace, blocked.update_id, policy=policy)
+    assert passport_of(workspace, registry, blocked, "2").binding.kind == "review"
+
+
+def test_permission_that_nobody_used_in_time_is_over(workspace, blocked, policy):
+    asked = ask(workspace, blocked, policy)
+    agree(workspace, asked, policy)
+
+    assert lapse(workspace, now=later(25)) == ()
+
+    assert state_of(workspace, blocked.update_id) is State.BLOCKED
+    assert request_state(workspace, asked.request) is RequestState.EXPIRED
+    with pytest.raises(StateError, match="BLOCKED, not approved"):
+        promote(workspace, blocked.update_id, policy=policy)
+
+
+def test_a_promotion_that_failed_can_be_repeated_in_time(workspace, registry, blocked, policy):
+    asked = ask(workspace, blocked, policy)
+    agree(workspace, asked, policy)
+
+    def refuse(step):
+        if step == "set":
+            raise RegistryError("the registry is down")
+
+    registry.before = refuse
+    with pytest.raises(RegistryError):
+        promote(workspace, blocked.update_id, policy=policy)
+    assert state_of(workspace, blocked.update_id) is State.PROMOTION_FAILED
+
+    registry.before = lambda step: None
+    promote(workspace, blocked.update_id, policy=policy)
+    assert registry.aliases[MODEL]["champion"] == "2"
+
+
+def test_a_person_can_go_back_at_once(workspace, registry, certified, blocked, broken, policy):
+    rollback(workspace, MODEL, person="dana", policy=policy, key=key_of("dana"))
+
+    assert registry.aliases[MODEL]["champion"] == "1"
+    assert state_of(workspace, blocked.update_id) is State.ROLLED_BACK
+    assert lapse(workspace, now=later(25)) == (blocked.update_id,)
+    assert state_of(workspace, blocked.update_id) is State.REVOKED
+    assert registry.aliases[MODEL]["champion"] == "1"
+
+
+def test_nobody_goes_back_to_what_was_live_over_its_verdict(workspace, registry, blocked, broken, propose, policy):
+    asked = ask_to_keep(workspace, blocked, policy)
+    agree(workspace, asked, policy)
+    promote(workspace, blocked.update_id, policy=policy)
+    other = propose("benign")
+    if other.state is not State.PENDING_APPROVAL:
+        pytest.fail(f"the benign update is {other.state}")
+    approve(workspace, other.update_id, person="dana", policy=policy)
+    promote(workspace, other.update_id, policy=policy)
+
+    promoted = rollback(workspace, MODEL, person="dana", policy=policy, key=key_of("dana"))
+
+    assert promoted.version == "1"
+
+
+def test_revoked_bytes_are_not_put_live_again(workspace, blocked, broken, propose, policy):
+    lapse(workspace, now=later(25))
+    again = propose("forgetful")
+
+    with pytest.raises(StateError, match="were revoked"):
+        ask(workspace, again, policy)
+
+
+def test_a_policy_that_changed_since_the_verdict_decides_nothing(workspace, blocked, policy):
+    import dataclasses
+
+    other = dataclasses.replace(policy, version=2)
+
+    with pytest.raises(StateError, match="policy has changed"):
+        ask(trusting(workspace, other), blocked, other)
