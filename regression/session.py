@@ -18,10 +18,11 @@ from typing import Any, Final, Self, cast
 
 from regression.cache import Cache, Output, key
 from regression.errors import ModelError
+from regression.metrics import measure
 from regression.models import Encoder, LoadedBase, ModelRef, load_encoder
 from regression.progress import Meter, Standing
 from regression.rounds import rounds
-from regression.suites import ChoiceItem, GenerateItem, Item, Suite, SuiteKind, TextItem
+from regression.suites import GenerateItem, Item, Suite, SuiteKind, TextItem
 
 ENGINE: Final = "2"
 """Raised whenever the same inputs would give other numbers."""
@@ -34,13 +35,21 @@ class ItemResult:
     id: str
     cluster: str
     score: float
-    """Choices: 1.0 when the likeliest is the answer. Replies: the judge's score. Texts: mean negative log-likelihood,
-    in nats per token."""
+    """The metric the suite's header names; NaN where it was not measured. By default, choices: 1.0 when the likeliest
+    is the answer; replies: the judge's score; texts: mean negative log-likelihood, in nats per token."""
     values: tuple[tuple[str, float], ...]
     """Choices: ``choice_0``, ... each log-likelihood in nats, and ``tokens_0``, ... the tokens each was summed over.
-    Texts: ``nats``, ``tokens``, ``bytes``."""
+    Texts: ``nats``, ``tokens``, ``bytes``, ``words``."""
     text: str | None = None
-    """The reply."""
+    """The reply; the first of several."""
+    more: tuple[str, ...] = ()
+    """The other replies, where several are drawn."""
+    greedy: tuple[bool, ...] = ()
+    """Choices: whether each is what the likeliest token at every place gives."""
+    metrics: tuple[tuple[str, float], ...] = ()
+    """Every metric of the suite's kind, see ``regression.metrics``."""
+    error: str | None = None
+    """Why the item was not measured."""
 
     def value(self, name: str) -> float:
         """Return one of the values; ``KeyError`` when there is none of that name."""
@@ -132,7 +141,7 @@ class Session:
         """
         with self._turn:
             outputs, fresh = self._outputs(ref, suite)
-            results = tuple(_judge(item, output) for item, output in zip(suite.items, outputs, strict=True))
+            results = tuple(_judge(suite, item, output) for item, output in zip(suite.items, outputs, strict=True))
             generated = sum(output.written for output in outputs) if suite.kind is SuiteKind.GENERATE else 0
             return SuiteResult(
                 suite=suite.name,
@@ -158,7 +167,7 @@ class Session:
             ModelError: as ``evaluate``.
         """
         for part, _ in self._in_rounds(ref, suite, seed=seed):
-            yield tuple(_judge(suite.items[n], output) for n, output in part)
+            yield tuple(_judge(suite, suite.items[n], output) for n, output in part)
 
     def outputs(self, ref: ModelRef, suite: Suite) -> tuple[Output, ...]:
         """Return what the model answered to every item, before any judge, in suite order."""
@@ -191,7 +200,7 @@ class Session:
         """Yield each round's outputs by index, in suite order, and how many of them were computed."""
         with self._turn:
             work = _Work(
-                suite, self._encoder(ref), _architecture(ref.base), self.batch_tokens, self.batch_replies, seed
+                suite, self._encoder(ref), _architecture(ref.base), self.batch_tokens, self.batch_replies, seed=seed
             )
             keys = work.keys(self._circumstances(ref))
             known = [self._cache.get(one) for one in keys]
@@ -281,6 +290,7 @@ class _Work:
         architecture: str,
         batch_tokens: int,
         batch_replies: int,
+        *,
         seed: int,
     ) -> None:
         from regression import scoring
@@ -305,12 +315,13 @@ class _Work:
                 )
             self.rounds = tuple(plans)
             return
-        if suite.kind is SuiteKind.CHOICE:
-            self._inputs = [
-                scoring.choice_rows(cast("ChoiceItem", item), encoder, branching=self._known) for item in suite.items
-            ]
-        else:
+        if suite.kind is SuiteKind.TEXT:
             self._inputs = [scoring.text_rows(cast("TextItem", item), encoder) for item in suite.items]
+        else:
+            self._inputs = [
+                scoring.choice_rows(cast("scoring.Scored", item), encoder, branching=self._known)
+                for item in suite.items
+            ]
         # An item's rows run together, each padded to the longest.
         lengths = [len(rows) * max(len(row.tokens) for row in rows) for rows in self._inputs]
         self.sizes = [sum(len(row.tokens) for row in rows) for rows in self._inputs]
@@ -343,9 +354,9 @@ class _Work:
         pairs: list[Any] = [(self._items[n], self._inputs[n]) for n in batch]
         if self._kind is SuiteKind.GENERATE:
             return generation.run_replies(model, self._encoder, pairs, sharing=self._known)
-        if self._kind is SuiteKind.CHOICE:
-            return scoring.run_choices(model, pairs)
-        return scoring.run_texts(model, pairs)
+        if self._kind is SuiteKind.TEXT:
+            return scoring.run_texts(model, pairs)
+        return scoring.run_choices(model, pairs)
 
 
 def _architecture(base: Path) -> str:
@@ -355,20 +366,16 @@ def _architecture(base: Path) -> str:
         raise ModelError(f"{base} holds no readable config.json.", hint="Give a model folder.") from error
 
 
-def _judge(item: Item, output: Output) -> ItemResult:
-    if isinstance(item, ChoiceItem):
-        values = tuple((f"choice_{k}", number) for k, number in enumerate(output.numbers))
-        values += tuple((f"tokens_{k}", float(count)) for k, count in enumerate(output.counts))
-        # The first of equals: a tie is right only when the answer stands first, whichever model it is.
-        best = max(range(len(output.numbers)), key=lambda k: output.numbers[k])
-        return ItemResult(id=item.id, cluster=item.cluster, score=float(best == item.answer), values=values)
-    if isinstance(item, GenerateItem):
-        reply = output.text or ""
-        return ItemResult(id=item.id, cluster=item.cluster, score=item.judge.score(reply), values=(), text=reply)
-    nats, tokens = -output.numbers[0], output.written
+def _judge(suite: Suite, item: Item, output: Output) -> ItemResult:
+    measured = measure(suite, item, output)
     return ItemResult(
         id=item.id,
         cluster=item.cluster,
-        score=nats / tokens,
-        values=(("nats", nats), ("tokens", float(tokens)), ("bytes", float(len(item.text.encode())))),
+        score=dict(measured.metrics)[suite.score],
+        values=measured.values,
+        text=output.text,
+        more=output.more,
+        greedy=output.greedy,
+        metrics=measured.metrics,
+        error=measured.error,
     )

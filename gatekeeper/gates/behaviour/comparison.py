@@ -13,15 +13,12 @@ from gatekeeper.core.findings import Finding, Metric, Severity
 from gatekeeper.core.gate import GateContext
 from gatekeeper.core.update import Artifact
 from regression import (
-    ChoiceItem,
-    GenerateItem,
     ModelRef,
     Paired,
     Proportion,
     Session,
     Suite,
     SuiteResult,
-    TextItem,
     load_suite,
 )
 
@@ -117,17 +114,7 @@ def flip_findings(code: str, suite: Suite, ids: tuple[str, ...]) -> tuple[Findin
 
 def questions(suite: Suite) -> dict[str, str]:
     """Return what each item asks, by id, short enough for a report."""
-    return {item.id: _question(item)[:_SHOWN] for item in suite.items}
-
-
-def _question(item: ChoiceItem | GenerateItem | TextItem) -> str:
-    match item:
-        case ChoiceItem():
-            return f"{item.prompt} →{item.choices[item.answer]}"
-        case GenerateItem():
-            return item.messages[-1][1]
-        case TextItem():
-            return item.text
+    return {item.id: item.question[:_SHOWN] for item in suite.items}
 
 
 def write_samples(context: GateContext, triple: Triple) -> str:
