@@ -93,8 +93,8 @@ def log_sum_exp(logs: Sequence[float]) -> float:
 
 def _values(output: Output) -> tuple[tuple[str, float], ...]:
     return (
-        *((f"choice_{k}", number) for k, number in enumerate(output.numbers)),
-        *((f"tokens_{k}", float(count)) for k, count in enumerate(output.counts)),
+        *((f"choice_{k}", number) for k, number in enumerate(output.numbers) if number > -math.inf),
+        *((f"tokens_{k}", float(count)) for k, count in enumerate(output.counts) if count),
     )
 
 

@@ -114,6 +114,39 @@ def text_rows(item: TextItem, encoder: Encoder, *, window: int = WINDOW) -> tupl
     return tuple(rows)
 
 
+def rolling_rows(item: TextItem, encoder: Encoder, *, window: int) -> tuple[Row, ...]:
+    """Return the rows of one text, every token of which counts: the first is predicted from the begin token.
+
+    Later windows begin with the token before them, and the last one reaches back as far as the window is long.
+
+    Raises:
+        ModelError: nothing to score, or a tokenizer without begin and end token.
+
+    Source:
+        ``get_rolling_token_windows`` of lm-evaluation-harness 0.4.13 with one token of context.
+    """
+    begin = encoder.tokenizer.bos_token_id
+    begin = encoder.tokenizer.eos_token_id if begin is None else begin
+    ids = encoder.ids(item.text)
+    if begin is None or not ids:
+        raise ModelError(f"the tokenizer gives nothing to score for item {item.id!r}.")
+    whole = [begin, *ids]
+    rows = []
+    for done in range(0, len(ids), window):
+        end = min(done + window, len(ids))
+        start = max(0, end - window)
+        part = whole[start:end]
+        rows.append(
+            Row(
+                tokens=tuple(part),
+                branches=(0,) * len(part),
+                places=tuple(range(len(part))),
+                targets=tuple((n - start, whole[n + 1], 0) for n in range(done, end)),
+            )
+        )
+    return tuple(rows)
+
+
 def plan(lengths: Sequence[int], budget: int) -> tuple[tuple[int, ...], ...]:
     """Group indices into batches: shortest first, padded size at most ``budget`` tokens, ties in given order.
 
@@ -147,6 +180,9 @@ def run_choices(model: Any, batch: Sequence[tuple[Scored, tuple[Row, ...]]]) -> 
             counts += places.bincount(minlength=len(item.choices))
             greedy[places[~best]] = False
         start += len(own)
+        # What no row scores is left out on purpose: it adds nothing to any sum of probabilities.
+        sums[counts == 0] = -torch.inf
+        greedy[counts == 0] = False
         outputs.append(
             Output(
                 numbers=tuple(sums.tolist()),

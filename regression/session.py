@@ -10,7 +10,7 @@ import json
 import platform
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
@@ -18,11 +18,12 @@ from typing import Any, Final, Self, cast
 
 from regression.cache import Cache, Output, key
 from regression.errors import ModelError
+from regression.inputs import tokenise
 from regression.metrics import measure
 from regression.models import Encoder, LoadedBase, ModelRef, load_encoder
 from regression.progress import Meter, Standing
 from regression.rounds import rounds
-from regression.suites import GenerateItem, Item, Suite, SuiteKind, TextItem
+from regression.suites import GenerateItem, Item, Suite, SuiteKind
 
 ENGINE: Final = "2"
 """Raised whenever the same inputs would give other numbers."""
@@ -200,7 +201,12 @@ class Session:
         """Yield each round's outputs by index, in suite order, and how many of them were computed."""
         with self._turn:
             work = _Work(
-                suite, self._encoder(ref), _architecture(ref.base), self.batch_tokens, self.batch_replies, seed=seed
+                suite,
+                self._encoder(ref),
+                *_configuration(ref.base),
+                batch_tokens=self.batch_tokens,
+                batch_replies=self.batch_replies,
+                seed=seed,
             )
             keys = work.keys(self._circumstances(ref))
             known = [self._cache.get(one) for one in keys]
@@ -288,9 +294,10 @@ class _Work:
         suite: Suite,
         encoder: Encoder,
         architecture: str,
+        context: int | None,
+        *,
         batch_tokens: int,
         batch_replies: int,
-        *,
         seed: int,
     ) -> None:
         from regression import scoring
@@ -299,11 +306,9 @@ class _Work:
         self._encoder = encoder
         self._kind = suite.kind
         self._known = architecture in scoring.BRANCHING
-        self._inputs: list[Any]
+        self._decoding = suite.decoding
+        self._inputs = tokenise(suite, encoder, context=context, branching=self._known)
         if suite.kind is SuiteKind.GENERATE:
-            self._inputs = [encoder.chat(cast("GenerateItem", item).messages) for item in suite.items]
-            if empty := [item.id for item, ids in zip(suite.items, self._inputs, strict=True) if not ids]:
-                raise ModelError(f"the chat template gives nothing to answer for item {empty[0]!r}.")
             # Replies of one limit end together; among them, like lengths pad little.
             limits = [cast("GenerateItem", item).max_new_tokens for item in suite.items]
             self.sizes = [len(ids) for ids in self._inputs]
@@ -315,13 +320,6 @@ class _Work:
                 )
             self.rounds = tuple(plans)
             return
-        if suite.kind is SuiteKind.TEXT:
-            self._inputs = [scoring.text_rows(cast("TextItem", item), encoder) for item in suite.items]
-        else:
-            self._inputs = [
-                scoring.choice_rows(cast("scoring.Scored", item), encoder, branching=self._known)
-                for item in suite.items
-            ]
         # An item's rows run together, each padded to the longest.
         lengths = [len(rows) * max(len(row.tokens) for row in rows) for rows in self._inputs]
         self.sizes = [sum(len(row.tokens) for row in rows) for rows in self._inputs]
@@ -341,8 +339,10 @@ class _Work:
                 self._inputs[n] if self._kind is SuiteKind.GENERATE else [row.tokens for row in self._inputs[n]]
                 for n in batch
             ]
-            limits = [getattr(self._items[n], "max_new_tokens", 0) for n in batch]
-            shape = hashlib.sha256(json.dumps([tokens, limits]).encode()).hexdigest()
+            how: list[Any] = [tokens, [getattr(self._items[n], "max_new_tokens", 0) for n in batch]]
+            if self._decoding.temperature > 0:
+                how.append(asdict(self._decoding))
+            shape = hashlib.sha256(json.dumps(how).encode()).hexdigest()
             for place, n in enumerate(batch):
                 keys[n] = key({**about, "item": self._items[n].digest, "batch": shape, "place": place})
         return keys
@@ -353,17 +353,23 @@ class _Work:
 
         pairs: list[Any] = [(self._items[n], self._inputs[n]) for n in batch]
         if self._kind is SuiteKind.GENERATE:
-            return generation.run_replies(model, self._encoder, pairs, sharing=self._known)
+            return generation.run_samples(model, self._encoder, pairs, self._decoding, sharing=self._known)
         if self._kind is SuiteKind.TEXT:
             return scoring.run_texts(model, pairs)
         return scoring.run_choices(model, pairs)
 
 
-def _architecture(base: Path) -> str:
+def _configuration(base: Path) -> tuple[str, int | None]:
+    """Return the architecture's name and the most tokens the model reads at once."""
     try:
-        return str(json.loads((base / "config.json").read_text(encoding="utf-8")).get("model_type", ""))
-    except (OSError, ValueError, AttributeError) as error:
+        config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+        limit = next((config[name] for name in _CONTEXT if name in config), None)
+        return str(config.get("model_type", "")), limit if isinstance(limit, int) and limit > 0 else None
+    except (OSError, ValueError, AttributeError, TypeError) as error:
         raise ModelError(f"{base} holds no readable config.json.", hint="Give a model folder.") from error
+
+
+_CONTEXT: Final = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length")
 
 
 def _judge(suite: Suite, item: Item, output: Output) -> ItemResult:
