@@ -175,6 +175,17 @@ class Session:
         with self._turn:
             return self._outputs(ref, suite)[0]
 
+    def cost(self, ref: ModelRef, suite: Suite) -> tuple[int, int]:
+        """Return how many tokens the suite gives the model, and at most asks of it; no weights are loaded.
+
+        Raises:
+            ModelError: the tokenizer cannot be loaded, or an item does not fit the model.
+        """
+        with self._turn:
+            work = self._work(ref, suite, seed=0)
+        limits = [item.max_new_tokens for item in suite.items if isinstance(item, GenerateItem)]
+        return sum(work.sizes) * suite.decoding.samples, sum(limits) * suite.decoding.samples
+
     def in_other_shape(self, *, batch_tokens: int, batch_replies: int) -> "Session":
         """Return a session without a stored cache that runs the same loaded model in other batches."""
         other = Session(
@@ -200,14 +211,7 @@ class Session:
     def _in_rounds(self, ref: ModelRef, suite: Suite, *, seed: int) -> Iterator[tuple[list[tuple[int, Output]], int]]:
         """Yield each round's outputs by index, in suite order, and how many of them were computed."""
         with self._turn:
-            work = _Work(
-                suite,
-                self._encoder(ref),
-                *_configuration(ref.base),
-                batch_tokens=self.batch_tokens,
-                batch_replies=self.batch_replies,
-                seed=seed,
-            )
+            work = self._work(ref, suite, seed=seed)
             keys = work.keys(self._circumstances(ref))
             known = [self._cache.get(one) for one in keys]
         sizes = work.sizes
@@ -230,6 +234,16 @@ class Session:
                     meter.computed(len(missing), sum(sizes[n] for n in missing))
             members = sorted(n for batch in batches for n in batch)
             yield [(n, cast("Output", known[n])) for n in members], fresh
+
+    def _work(self, ref: ModelRef, suite: Suite, *, seed: int) -> "_Work":
+        return _Work(
+            suite,
+            self._encoder(ref),
+            *_configuration(ref.base),
+            batch_tokens=self.batch_tokens,
+            batch_replies=self.batch_replies,
+            seed=seed,
+        )
 
     def _run(self, ref: ModelRef, work: "_Work", batch: Sequence[int]) -> list[Output]:
         model = self._model(ref)
@@ -259,6 +273,11 @@ class Session:
                 hint="Use the tokenizer the model was trained with.",
             )
         return base.select(ref.adapter, ref.digest)
+
+    @property
+    def device(self) -> str:
+        """The torch device models run on."""
+        return self._device()
 
     def _device(self) -> str:
         import torch

@@ -45,6 +45,7 @@ def build_app() -> typer.Typer:
         verify,
         witness,
     )
+    from gatekeeper.cli import eval as evaluation
 
     app = typer.Typer(
         name="gatekeeper",
@@ -56,7 +57,20 @@ def build_app() -> typer.Typer:
     )
     app.callback()(_options)
     groups = (policy, ledger, keys, trust)
-    for module in (demo, project, check, status, approvals, break_glass, recall, verify, scan, *groups, witness):
+    for module in (
+        demo,
+        project,
+        check,
+        status,
+        approvals,
+        break_glass,
+        recall,
+        verify,
+        scan,
+        evaluation,
+        *groups,
+        witness,
+    ):
         module.register(app)
     return app
 
