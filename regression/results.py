@@ -23,7 +23,7 @@ from regression.samples import sample_rows
 from regression.session import ItemResult, SuiteResult
 from regression.suites import GenerateItem, Suite
 
-SCHEMA: Final = "https://gatekeeper.dev/schemas/eval-results-1.json"
+SCHEMA: Final = "gatekeeper eval results, version 1"
 SAMPLES, RESULTS = "samples.jsonl", "results.json"
 
 
