@@ -32,7 +32,7 @@ def _row(suite: Suite, n: int, item: Item, found: ItemResult) -> dict[str, Any]:
     doc = item.row.get("doc") or {name: value for name, value in item.row.items() if name != "doc"}
     arguments, target = _asked(suite, item)
     raw, filtered = _answered(item, found)
-    metrics = _metrics(suite, item, found)
+    metrics = _metrics(item, found)
     return {
         "doc_id": n,
         "doc": doc,
@@ -109,7 +109,7 @@ def _answered(item: Item, found: ItemResult) -> tuple[list[Any], list[Any]]:
             return [[pair] for pair in pairs], pairs
 
 
-def _metrics(suite: Suite, item: Item, found: ItemResult) -> dict[str, Any]:
+def _metrics(item: Item, found: ItemResult) -> dict[str, Any]:
     """Return the item's metrics by the harness's names; where it weights, as [log-likelihood, weight]."""
     values = dict(found.values)
     metrics: dict[str, Any] = {}
@@ -119,8 +119,8 @@ def _metrics(suite: Suite, item: Item, found: ItemResult) -> dict[str, Any]:
         if isinstance(item, TextItem) and name in ("word_perplexity", "byte_perplexity", "bits_per_byte"):
             metrics[known] = [-values["nats"], int(values["words" if name == "word_perplexity" else "bytes"])]
         else:
-            metrics[known] = finite
-    del suite
+            # The harness writes whether a continuation is the likeliest as a whole number.
+            metrics[known] = int(value) if isinstance(item, ClozeItem) and name == "acc" else finite
     return metrics
 
 

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+from importlib.resources import files
 
+import jsonschema
 import pytest
 
 from regression.results import read_results
@@ -33,6 +35,17 @@ def test_samples_and_results_are_written(ask, tiny_world):
     assert [row["doc_id"] for row in rows] == list(range(60))
     with open("out/results.json", encoding="utf-8") as file:  # noqa: PTH123
         assert json.load(file)["model"]["digest"] == ended.json["model"]["digest"]
+
+
+def test_every_results_file_fits_the_published_schema(ask, tiny_world, tmp_path):
+    schema = json.loads(files("regression").joinpath("results.schema.json").read_text(encoding="utf-8"))
+    ask("--suite", tiny_world.suites["knowledge"], "--out", "a")
+    ask("--suite", tiny_world.suites["knowledge"], "--out", "b", "--against", "a")
+    ask("--suite", tiny_world.suites["prose"], "--out", "c", "--limit", "1")
+
+    for name in ("a", "b", "c"):
+        found = json.loads((tmp_path / name / "results.json").read_text(encoding="utf-8"))
+        jsonschema.validate(found, schema)
 
 
 def test_a_second_run_computes_nothing(ask, tiny_world):

@@ -7,6 +7,7 @@ import yaml
 from regression import load_suite
 
 COMMON = {"dataset_path": "json", "test_split": "test", "metadata": {"version": 1.0}}
+LONGER = ("", "", " fox", " the old miller follows", " äöüßäöüßäöüß")
 
 
 def metrics(*names):
@@ -23,13 +24,18 @@ def metrics(*names):
 
 def write_tasks(folder, tiny_world):
     """Write five task files and their data; return the paths of the task files by name."""
-    facts = [item.row for item in load_suite(tiny_world.suites["knowledge"]).items]
+    facts = [item.row for name in ("knowledge", "acquired") for item in load_suite(tiny_world.suites[name]).items]
     documents = [item.row for item in load_suite(tiny_world.suites["prose"]).items][:20]
     orders = [item.row for item in load_suite(tiny_world.suites["instructions"]).items][:24]
     data = {
         "facts": [
-            {"q": row["prompt"], "options": [c.strip() for c in row["choices"]], "gold": row["answer"]}
-            for row in facts
+            {
+                "q": row["prompt"],
+                # Choices of several lengths, and letters of several bytes: each normalisation chooses differently.
+                "options": [c.strip() + LONGER[(n + k) % len(LONGER)] for k, c in enumerate(row["choices"])],
+                "gold": row["answer"],
+            }
+            for n, row in enumerate(facts)
         ],
         "prose": [{"page": row["text"]} for row in documents],
         "orders": [
@@ -47,7 +53,7 @@ def write_tasks(folder, tiny_world):
         "doc_to_target": "gold",
         "metric_list": metrics("acc", "acc_norm", "acc_bytes"),
     }
-    answered = "{{options[gold]}}"
+    answered = "{{options[gold].split()[0]}}"
     tasks = {
         "tiny_choice": choice,
         "tiny_shots": {

@@ -83,10 +83,10 @@ def test_replies_agree_word_for_word(both):
 @pytest.mark.parametrize("task", [*SCORED, "tiny_rolling"])
 def test_every_field_of_the_harness_is_there_with_its_type(both, task):
     ours = [json.loads(json.dumps(row)) for row in sample_rows(both.suites[task], both.ours[task])]
-    theirs = sorted(both.samples[task], key=lambda row: row["doc_id"])
+    theirs = sorted(map(dict, both.samples[task]), key=lambda row: row["doc_id"])
 
     for mine, other in zip(ours, theirs, strict=True):
-        assert set(other) <= set(mine)
+        assert set(other.pop("metrics")) <= set(mine["metrics"])
         assert {name: shape(mine[name]) for name in other} == {name: shape(value) for name, value in other.items()}
 
 
@@ -97,6 +97,25 @@ def test_documents_prompts_targets_and_hashes_are_equal(both, task):
 
     for field in ("doc_id", "doc", "target", "doc_hash", "prompt_hash", "target_hash"):
         assert [row[field] for row in ours] == [row[field] for row in theirs], field
+
+
+def test_the_normalisations_are_told_apart(both):
+    own = {name: value for name, value in both.results["tiny_choice"].items() if name.startswith("acc")}
+
+    assert len({own["acc,none"], own["acc_norm,none"], own["acc_bytes,none"]}) == 3
+
+
+@pytest.mark.parametrize("task", [*SCORED, "tiny_rolling"])
+def test_the_library_that_reads_the_harness_samples_reads_ours_as_the_same_columns(both, task, tmp_path):
+    datasets = pytest.importorskip("datasets")
+    tables = []
+    for name, rows in (("ours", sample_rows(both.suites[task], both.ours[task])), ("theirs", both.samples[task])):
+        path = tmp_path / f"{name}.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        tables.append(datasets.Dataset.from_json(str(path), cache_dir=str(tmp_path / "cache")))
+    ours, theirs = tables
+
+    assert {name: kind for name, kind in ours.features.items() if name in theirs.features} == theirs.features
 
 
 def test_examples_shared_by_all_items_become_the_preamble(both):
