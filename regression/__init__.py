@@ -12,33 +12,44 @@
 """
 
 from regression.drift import Drift, text_kl, topk_kl
-from regression.errors import ModelError, RegressionError, SuiteError, UnmeasuredError
+from regression.errors import JudgeError, ModelError, RegressionError, SuiteError, UnmeasuredError
 from regression.models import ModelRef
 from regression.noise import NoiseFloor, noise_floor
 from regression.paired import Answer, Paired, Proportion, compare, compare_scores, non_inferiority, proportion
 from regression.plan import items_needed, margin_reachable
 from regression.progress import Standing
 from regression.session import ItemResult, Session, SuiteResult
+from regression.sources import open_suite
 from regression.suites import (
     ChoiceItem,
+    ClozeItem,
+    Decoding,
     GenerateItem,
+    PhrasesItem,
     Suite,
     SuiteKind,
     TextItem,
     builtin_suites,
+    limited,
     load_suite,
+    make_suite,
+    write_suite,
 )
 
 __all__ = [
     "Answer",
     "ChoiceItem",
+    "ClozeItem",
+    "Decoding",
     "Drift",
     "GenerateItem",
     "ItemResult",
+    "JudgeError",
     "ModelError",
     "ModelRef",
     "NoiseFloor",
     "Paired",
+    "PhrasesItem",
     "Proportion",
     "RegressionError",
     "Session",
@@ -53,11 +64,15 @@ __all__ = [
     "compare",
     "compare_scores",
     "items_needed",
+    "limited",
     "load_suite",
+    "make_suite",
     "margin_reachable",
     "noise_floor",
     "non_inferiority",
+    "open_suite",
     "proportion",
     "text_kl",
     "topk_kl",
+    "write_suite",
 ]

@@ -17,7 +17,21 @@ from rich.table import Table
 from gatekeeper.cli.screen import console, print_json
 from gatekeeper.cli.settings import Settings, find_project, load_settings
 from gatekeeper.core.errors import InputError, UsageError
-from regression import Answer, ModelRef, RegressionError, Session, Standing, Suite, non_inferiority
+from regression import (
+    Answer,
+    ModelRef,
+    RegressionError,
+    Session,
+    Standing,
+    Suite,
+    items_needed,
+    limited,
+    margin_reachable,
+    non_inferiority,
+    open_suite,
+    text_kl,
+    write_suite,
+)
 
 EXIT_CODES = {Answer.PASS: 0, Answer.INCONCLUSIVE: 10, Answer.FAIL: 20}
 UNMEASURED = 30
@@ -51,9 +65,6 @@ def evaluate(
     _check(model, adapter, reference, reference_adapter, suite, plan=plan, out=out, freeze=freeze)
     if not 0 < margin < float("inf"):
         raise UsageError("--margin must be a number above 0.", hint="For example --margin 0.05.")
-    from regression.sources import open_suite
-    from regression.suites import limited, write_suite
-
     ref = ModelRef(base=model, adapter=adapter)
     screen = console(as_json=as_json)
     try:
@@ -123,7 +134,6 @@ def _measure(
     out: Path,
 ) -> dict[str, Any]:
     """Evaluate, compare, write both files; return the summary."""
-    from regression import text_kl
     from regression.models import load_encoder
     from regression.results import compare_with, read_results, summarise, tokenizer_digest, with_kl, write_results
 
@@ -197,8 +207,6 @@ def _plan(
     session: Session, ref: ModelRef, suites: list[Suite], *, margin: float, discordant: float, rate: float | None
 ) -> dict[str, Any]:
     """Return, per suite, how many items the margin needs so that all suites pass together, and what they cost."""
-    from regression import items_needed, margin_reachable
-
     if not 0 < discordant <= 1 or (rate is not None and not rate > 0):
         raise UsageError("--discordant lies above 0 and at most at 1; --tokens-per-second is above 0.")
     speed, how = (rate, "given") if rate is not None else (_guessed_rate(ref, session.dtype), "guessed from the size")
