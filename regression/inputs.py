@@ -6,14 +6,33 @@ with a phrase of the other set would count on both sides, and its item is refuse
 into tokens are not counted.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, cast
+from pathlib import Path
+from typing import Any, Final, cast
 
 from regression import scoring
 from regression.errors import ModelError
 from regression.models import Encoder
 from regression.suites import GenerateItem, PhrasesItem, Suite, SuiteKind, TextItem
+
+
+_CONTEXT: Final = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length")
+
+
+def configuration(base: Path) -> tuple[str, int | None]:
+    """Return the architecture's name and the most tokens the model reads at once.
+
+    Raises:
+        ModelError: the folder holds no readable configuration.
+    """
+    try:
+        config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+        limit = next((config[name] for name in _CONTEXT if name in config), None)
+        return str(config.get("model_type", "")), limit if isinstance(limit, int) and limit > 0 else None
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise ModelError(f"{base} holds no readable config.json.", hint="Give a model folder.") from error
 
 
 def tokenise(suite: Suite, encoder: Encoder, *, context: int | None, branching: bool) -> list[Any]:

@@ -18,7 +18,7 @@ from typing import Any, Final, Self, cast
 
 from regression.cache import Cache, Output, key
 from regression.errors import ModelError
-from regression.inputs import tokenise
+from regression.inputs import configuration, tokenise
 from regression.metrics import measure
 from regression.models import Encoder, LoadedBase, ModelRef, load_encoder
 from regression.progress import Meter, Standing
@@ -239,7 +239,7 @@ class Session:
         return _Work(
             suite,
             self._encoder(ref),
-            *_configuration(ref.base),
+            *configuration(ref.base),
             batch_tokens=self.batch_tokens,
             batch_replies=self.batch_replies,
             seed=seed,
@@ -376,19 +376,6 @@ class _Work:
         if self._kind is SuiteKind.TEXT:
             return scoring.run_texts(model, pairs)
         return scoring.run_choices(model, pairs)
-
-
-def _configuration(base: Path) -> tuple[str, int | None]:
-    """Return the architecture's name and the most tokens the model reads at once."""
-    try:
-        config = json.loads((base / "config.json").read_text(encoding="utf-8"))
-        limit = next((config[name] for name in _CONTEXT if name in config), None)
-        return str(config.get("model_type", "")), limit if isinstance(limit, int) and limit > 0 else None
-    except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise ModelError(f"{base} holds no readable config.json.", hint="Give a model folder.") from error
-
-
-_CONTEXT: Final = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length")
 
 
 def _judge(suite: Suite, item: Item, output: Output) -> ItemResult:
