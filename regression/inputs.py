@@ -17,7 +17,6 @@ from regression.errors import ModelError
 from regression.models import Encoder
 from regression.suites import GenerateItem, PhrasesItem, Suite, SuiteKind, TextItem
 
-
 _CONTEXT: Final = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length")
 
 
