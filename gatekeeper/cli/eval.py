@@ -173,7 +173,8 @@ def _cache_dir() -> Path:
 
 
 def _sentence(message: str) -> str:
-    return message[:1].upper() + message[1:]
+    """A message as a sentence; one that begins with a file's name stays as it is."""
+    return message[:1].upper() + message[1:] if message.partition(" ")[0].isalpha() else message
 
 
 class _Bar:

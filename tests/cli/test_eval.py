@@ -226,6 +226,19 @@ def test_wrong_usage_is_told_apart(ask, arguments, sentence):
     assert sentence in ended.json["error"]["message"]
 
 
+def test_a_row_without_an_answer_is_named_by_file_and_line(ask, tmp_path):
+    rows = [
+        {"suite": "s", "version": 1, "kind": "choice"},
+        {"id": "a", "cluster": "c", "topic": "t", "prompt": "x", "choices": [" a", " b"]},
+    ]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+
+    ended = ask("--suite", "rows.jsonl", "--out", "out")
+
+    assert ended.code == 30
+    assert ended.json["error"]["message"].startswith("rows.jsonl, line 2: a choice item needs an 'answer'")
+
+
 def test_an_interrupted_run_is_resumed_from_the_cache(ask, tiny_world, tmp_path, monkeypatch):
     from regression import session
 
