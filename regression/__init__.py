@@ -12,43 +12,56 @@
 """
 
 from regression.drift import Drift, text_kl, topk_kl
-from regression.errors import ModelError, RegressionError, SuiteError, UnmeasuredError
+from regression.errors import JudgeError, ModelError, RegressionError, SuiteError, UnmeasuredError
 from regression.flips import Flips, count_flips, name_regressions, regression_p
 from regression.models import ModelRef
 from regression.noise import NoiseFloor, noise_floor
 from regression.paired import Answer, Paired, Proportion, compare, compare_scores, non_inferiority, proportion
 from regression.plan import Plan, SuitePlan, Wanted, items_needed, joint_plan, margin_reachable
+from regression.progress import Standing
 from regression.sequential import EProcess, Sequential, sequentially
 from regression.session import ItemResult, Session, SuiteResult
+from regression.sources import open_suite
 from regression.spending import Spending, spend
 from regression.suites import (
     ChoiceItem,
+    ClozeItem,
+    Decoding,
     GenerateItem,
+    PhrasesItem,
     Suite,
     SuiteKind,
     TextItem,
     builtin_suites,
+    limited,
     load_suite,
+    make_suite,
+    write_suite,
 )
 
 __all__ = [
     "Answer",
     "ChoiceItem",
+    "ClozeItem",
+    "Decoding",
     "Drift",
     "EProcess",
     "Flips",
     "GenerateItem",
     "ItemResult",
+    "JudgeError",
     "ModelError",
     "ModelRef",
     "NoiseFloor",
     "Paired",
+    "PhrasesItem",
     "Plan",
     "Proportion",
     "RegressionError",
     "Sequential",
     "Session",
     "Spending",
+    "Standing",
     "Suite",
     "SuiteError",
     "SuiteKind",
@@ -63,15 +76,19 @@ __all__ = [
     "count_flips",
     "items_needed",
     "joint_plan",
+    "limited",
     "load_suite",
+    "make_suite",
     "margin_reachable",
     "name_regressions",
     "noise_floor",
     "non_inferiority",
+    "open_suite",
     "proportion",
     "regression_p",
     "sequentially",
     "spend",
     "text_kl",
     "topk_kl",
+    "write_suite",
 ]

@@ -27,8 +27,14 @@ class Output:
 
     numbers: tuple[float, ...] = ()
     """Choices: log-likelihood of each, in nats. Texts: sum over the scored tokens, in nats."""
+    counts: tuple[int, ...] = ()
+    """Choices: tokens each log-likelihood is the sum over."""
+    greedy: tuple[bool, ...] = ()
+    """Choices: whether each of its tokens is the likeliest at its place."""
     text: str | None = None
-    """The reply, for generated items."""
+    """The reply, for generated items; the first of several."""
+    more: tuple[str, ...] = ()
+    """The other replies, where several are drawn."""
     read: int = 0
     """Tokens the model was given."""
     written: int = 0
@@ -89,6 +95,9 @@ class Cache:
             fields = json.loads(body)
             return Output(
                 numbers=tuple(map(float, fields["numbers"])),
+                counts=tuple(map(int, fields["counts"])),
+                greedy=tuple(map(bool, fields["greedy"])),
+                more=tuple(map(str, fields["more"])),
                 text=fields["text"],
                 read=int(fields["read"]),
                 written=int(fields["written"]),
@@ -103,6 +112,9 @@ class Cache:
         for key, output in entries:
             fields = {
                 "numbers": output.numbers,
+                "counts": output.counts,
+                "greedy": output.greedy,
+                "more": output.more,
                 "text": output.text,
                 "read": output.read,
                 "written": output.written,

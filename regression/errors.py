@@ -4,6 +4,7 @@
 
     RegressionError            something the operator can act on
     ├── SuiteError             a suite file is missing or not what it claims; names file and line
+    ├── JudgeError             a judge gave no score, or not in time: the item is unmeasured
     ├── ModelError             a model or adapter cannot be loaded or gives no usable numbers
     └── UnmeasuredError        too little, or not the same, was measured on both sides: never a zero, never a pass
 
@@ -33,6 +34,10 @@ class SuiteError(RegressionError):
         super().__init__(where + message, hint=hint)
         self.path = path
         self.line = line
+
+
+class JudgeError(RegressionError):
+    """A judge gave no score, or not in time."""
 
 
 class ModelError(RegressionError):

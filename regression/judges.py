@@ -1,4 +1,4 @@
-"""How a reply is scored: five judges, each a pure function of the text.
+"""How a reply is scored: judges of our own, each a pure function of the text, and those other packages bring.
 
 ``score(reply)`` is the score of a whole reply, 0 or 1. ``decided(partial)`` is true once no continuation could change
 that score, so that generation may stop: ``decided(p)`` implies ``score(p + more) == score(p)`` for every ``more``.
@@ -10,6 +10,9 @@ import string
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from regression.match_judge import read_match
+from regression.plugin_judges import plugin_names, read_plugin
 
 REFUSAL_WINDOW = 24
 """A refusal stands at the start: only this many words of a reply are read."""
@@ -169,9 +172,13 @@ def read_judge(row: Mapping[str, Any]) -> Judge:
         "contains": {"all", "any"},
         "numeric": {"answer"},
         "refusal": set(),
+        "match": {"answers", "filters", "ignore_case", "ignore_punctuation", "ignore_numbers", "regexes_to_ignore"},
     }
     if not isinstance(kind, str) or kind not in fields:
-        raise ValueError(f"unknown judge type {kind!r}; known are {', '.join(fields)}")
+        plugin = read_plugin(row) if isinstance(kind, str) else None
+        if plugin is None:
+            raise ValueError(f"unknown judge type {kind!r}; known are {', '.join((*fields, *plugin_names()))}")
+        return plugin
     if unknown := set(row) - fields[kind] - {"type"}:
         raise ValueError(f"the judge {kind!r} has no field {min(unknown)!r}")
     if kind == "exact":
@@ -184,6 +191,8 @@ def read_judge(row: Mapping[str, Any]) -> Judge:
         return Contains(
             every=_strings(row, "all") if "all" in row else (), some=_strings(row, "any") if "any" in row else ()
         )
+    if kind == "match":
+        return read_match(row)
     if kind == "numeric":
         answer = row.get("answer")
         if isinstance(answer, bool) or not isinstance(answer, int | float) or not math.isfinite(answer):

@@ -9,12 +9,12 @@ shapes.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from regression.cache import Output
 from regression.errors import ModelError
 from regression.models import Encoder
-from regression.suites import ChoiceItem, TextItem
+from regression.suites import ChoiceItem, ClozeItem, PhrasesItem, TextItem
 
 BRANCHING: Final = ("llama", "qwen2", "qwen3")
 """Architectures whose attention takes any mask: branched and separate rows are tested to agree."""
@@ -41,7 +41,11 @@ class Row:
     """(index of the token that predicts, token predicted, which number of the output it adds to)."""
 
 
-def choice_rows(item: ChoiceItem, encoder: Encoder, *, branching: bool) -> tuple[Row, ...]:
+Scored: TypeAlias = ChoiceItem | ClozeItem | PhrasesItem
+"""Items with texts to score after a prompt."""
+
+
+def choice_rows(item: Scored, encoder: Encoder, *, branching: bool) -> tuple[Row, ...]:
     """Return the rows of one choice item.
 
     The stem is what prompt and every prompt-with-choice have in common as tokens, so that a tokenizer that merges
@@ -110,6 +114,39 @@ def text_rows(item: TextItem, encoder: Encoder, *, window: int = WINDOW) -> tupl
     return tuple(rows)
 
 
+def rolling_rows(item: TextItem, encoder: Encoder, *, window: int) -> tuple[Row, ...]:
+    """Return the rows of one text, every token of which counts: the first is predicted from the begin token.
+
+    Later windows begin with the token before them, and the last one reaches back as far as the window is long.
+
+    Raises:
+        ModelError: nothing to score, or a tokenizer without begin and end token.
+
+    Source:
+        ``get_rolling_token_windows`` of lm-evaluation-harness 0.4.13 with one token of context.
+    """
+    begin = encoder.tokenizer.bos_token_id
+    begin = encoder.tokenizer.eos_token_id if begin is None else begin
+    ids = encoder.ids(item.text)
+    if begin is None or not ids:
+        raise ModelError(f"the tokenizer gives nothing to score for item {item.id!r}.")
+    whole = [begin, *ids]
+    rows = []
+    for done in range(0, len(ids), window):
+        end = min(done + window, len(ids))
+        start = max(0, end - window)
+        part = whole[start:end]
+        rows.append(
+            Row(
+                tokens=tuple(part),
+                branches=(0,) * len(part),
+                places=tuple(range(len(part))),
+                targets=tuple((n - start, whole[n + 1], 0) for n in range(done, end)),
+            )
+        )
+    return tuple(rows)
+
+
 def plan(lengths: Sequence[int], budget: int) -> tuple[tuple[int, ...], ...]:
     """Group indices into batches: shortest first, padded size at most ``budget`` tokens, ties in given order.
 
@@ -124,27 +161,43 @@ def plan(lengths: Sequence[int], budget: int) -> tuple[tuple[int, ...], ...]:
     return tuple(map(tuple, batches))
 
 
-def run_choices(model: Any, batch: Sequence[tuple[ChoiceItem, tuple[Row, ...]]]) -> list[Output]:
+def run_choices(model: Any, batch: Sequence[tuple[Scored, tuple[Row, ...]]]) -> list[Output]:
     """Return each item's log-likelihood per choice, in nats, summed over the choice's tokens."""
     import torch
 
     rows = [row for _, own in batch for row in own]
-    found, _ = _log_probabilities(model, rows, top=0)
+    found, likeliest, _ = _log_probabilities(model, rows, top=0)
     outputs = []
     start = 0
     for item, own in batch:
         sums = torch.zeros(len(item.choices), dtype=torch.float64)
-        for row, values in zip(own, found[start : start + len(own)], strict=True):
-            sums.index_add_(0, torch.tensor([k for _, _, k in row.targets]), values.double())
+        counts = torch.zeros(len(item.choices), dtype=torch.long)
+        greedy = torch.ones(len(item.choices), dtype=torch.bool)
+        part = slice(start, start + len(own))
+        for row, values, best in zip(own, found[part], likeliest[part], strict=True):
+            places = torch.tensor([k for _, _, k in row.targets])
+            sums.index_add_(0, places, values.double())
+            counts += places.bincount(minlength=len(item.choices))
+            greedy[places[~best]] = False
         start += len(own)
-        outputs.append(Output(numbers=tuple(sums.tolist()), read=sum(len(row.tokens) for row in own)))
+        # What no row scores is left out on purpose: it adds nothing to any sum of probabilities.
+        sums[counts == 0] = -torch.inf
+        greedy[counts == 0] = False
+        outputs.append(
+            Output(
+                numbers=tuple(sums.tolist()),
+                counts=tuple(counts.tolist()),
+                greedy=tuple(greedy.tolist()),
+                read=sum(len(row.tokens) for row in own),
+            )
+        )
     return outputs
 
 
 def run_texts(model: Any, batch: Sequence[tuple[TextItem, tuple[Row, ...]]]) -> list[Output]:
     """Return each text's log-likelihood in nats, with the largest log-probabilities of every position."""
     rows = [row for _, own in batch for row in own]
-    found, tops = _log_probabilities(model, rows, top=TOP)
+    found, _, tops = _log_probabilities(model, rows, top=TOP)
     outputs = []
     start = 0
     for _, own in batch:
@@ -161,12 +214,13 @@ def run_texts(model: Any, batch: Sequence[tuple[TextItem, tuple[Row, ...]]]) -> 
     return outputs
 
 
-def _log_probabilities(model: Any, rows: Sequence[Row], *, top: int) -> tuple[list[Any], list[bytes]]:
+def _log_probabilities(model: Any, rows: Sequence[Row], *, top: int) -> tuple[list[Any], list[Any], list[bytes]]:
     """Run the rows once.
 
     Returns:
-        Per row a float32 tensor with the log-probability of each target, in nats; and, if asked, the packed largest
-        log-probabilities at each of its targets (see ``regression.drift``).
+        Per row a float32 tensor with the log-probability of each target, in nats; a bool tensor that says which
+        targets are the likeliest at their places; and, if asked, the packed largest log-probabilities at each of its
+        targets (see ``regression.drift``).
 
     Raises:
         ModelError: a log-probability is not finite.
@@ -194,12 +248,13 @@ def _log_probabilities(model: Any, rows: Sequence[Row], *, top: int) -> tuple[li
         logits = model(
             input_ids=ids.to(device), position_ids=places.to(device), attention_mask=mask, use_cache=False
         ).logits[0]
-        norms = _norms(logits)
+        norms, likeliest = _norms(logits)
         if not norms.isfinite().all():
             raise ModelError("the model answers with numbers that are not finite.", hint="Check its weights.")
         values = (logits[wanted, tokens].float() - norms[wanted]).cpu()
         if not values.isfinite().all():
             raise ModelError("the model gives a text no finite likelihood.", hint="Check its weights and tokenizer.")
+        best_there = (likeliest[wanted] == tokens).cpu()
         sizes = [len(row.targets) for row in rows]
         packed: list[bytes] = []
         if top:
@@ -209,20 +264,22 @@ def _log_probabilities(model: Any, rows: Sequence[Row], *, top: int) -> tuple[li
             # Every target of a text has its own spot, in order, so a row's places are contiguous.
             for own, own_logs in zip(indices.split(sizes), logs.split(sizes), strict=True):
                 packed.append(pack(own.numpy(), own_logs.numpy()))
-    return list(values.split(sizes)), packed
+    return list(values.split(sizes)), list(best_there.split(sizes)), packed
 
 
-def _norms(logits: Any) -> Any:
-    """Return the log of the summed exponentials of each row, through one buffer that is used again."""
+def _norms(logits: Any) -> tuple[Any, Any]:
+    """Return the log of the summed exponentials of each row, through one buffer that is used again, and its argmax."""
     import torch
 
     space = torch.empty((CHUNK, logits.shape[-1]), dtype=torch.float32, device=logits.device)
-    norms = []
+    norms, likeliest = [], []
     for block in logits.split(CHUNK):
-        most = block.max(-1, keepdim=True).values.float()
+        best = block.max(-1, keepdim=True)
+        most = best.values.float()
+        likeliest.append(best.indices[:, 0])
         shifted = torch.sub(block, most, out=space[: len(block)])
         norms.append(shifted.exp_().sum(-1).log() + most[:, 0])
-    return torch.cat(norms)
+    return torch.cat(norms), torch.cat(likeliest)
 
 
 def _mask(rows: Sequence[Row], width: int) -> Any:

@@ -9,8 +9,8 @@ import hashlib
 import json
 import platform
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
@@ -18,10 +18,14 @@ from typing import Any, Final, Self, cast
 
 from regression.cache import Cache, Output, key
 from regression.errors import ModelError
+from regression.inputs import configuration, tokenise
+from regression.metrics import measure
 from regression.models import Encoder, LoadedBase, ModelRef, load_encoder
-from regression.suites import ChoiceItem, GenerateItem, Item, Suite, SuiteKind, TextItem
+from regression.progress import Meter, Standing
+from regression.rounds import rounds
+from regression.suites import GenerateItem, Item, Suite, SuiteKind
 
-ENGINE: Final = "1"
+ENGINE: Final = "2"
 """Raised whenever the same inputs would give other numbers."""
 
 
@@ -32,12 +36,21 @@ class ItemResult:
     id: str
     cluster: str
     score: float
-    """Choices: 1.0 when the likeliest is the answer. Replies: the judge's score. Texts: mean negative log-likelihood,
-    in nats per token."""
+    """The metric the suite's header names; NaN where it was not measured. By default, choices: 1.0 when the likeliest
+    is the answer; replies: the judge's score; texts: mean negative log-likelihood, in nats per token."""
     values: tuple[tuple[str, float], ...]
-    """Choices: ``choice_0``, ... each log-likelihood in nats. Texts: ``nats``, ``tokens``, ``bytes``."""
+    """Choices: ``choice_0``, ... each log-likelihood in nats, and ``tokens_0``, ... the tokens each was summed over.
+    Texts: ``nats``, ``tokens``, ``bytes``, ``words``."""
     text: str | None = None
-    """The reply."""
+    """The reply; the first of several."""
+    more: tuple[str, ...] = ()
+    """The other replies, where several are drawn."""
+    greedy: tuple[bool, ...] = ()
+    """Choices: whether each is what the likeliest token at every place gives."""
+    metrics: tuple[tuple[str, float], ...] = ()
+    """Every metric of the suite's kind, see ``regression.metrics``."""
+    error: str | None = None
+    """Why the item was not measured."""
 
     def value(self, name: str) -> float:
         """Return one of the values; ``KeyError`` when there is none of that name."""
@@ -75,7 +88,7 @@ class Session:
         device: str = "auto",
         batch_tokens: int = 2048,
         batch_replies: int = 16,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Callable[[Standing], None] | None = None,
     ) -> None:
         """Open the cache; no model is loaded before one is needed.
 
@@ -85,7 +98,7 @@ class Session:
             device: a torch device; ``auto`` takes the first GPU if there is one.
             batch_tokens: largest padded size of a scoring batch, in tokens.
             batch_replies: replies generated together.
-            progress: called with (items done, items in the suite) after each batch.
+            progress: told where the evaluation stands, at its start and after each batch.
 
         Raises:
             RegressionError: the cache cannot be opened.
@@ -129,7 +142,7 @@ class Session:
         """
         with self._turn:
             outputs, fresh = self._outputs(ref, suite)
-            results = tuple(_judge(item, output) for item, output in zip(suite.items, outputs, strict=True))
+            results = tuple(_judge(suite, item, output) for item, output in zip(suite.items, outputs, strict=True))
             generated = sum(output.written for output in outputs) if suite.kind is SuiteKind.GENERATE else 0
             return SuiteResult(
                 suite=suite.name,
@@ -143,10 +156,35 @@ class Session:
                 tokens_generated=generated,
             )
 
+    def rounds(self, ref: ModelRef, suite: Suite, *, seed: int = 0) -> Iterator[tuple[ItemResult, ...]]:
+        """Yield the suite's results round by round, so that a sequential test may stop early.
+
+        Rounds hold about 64 items, clusters kept whole, in an order drawn from suite and seed alone; inside a round
+        results stand in suite order. A round is computed when it is asked for. ``evaluate`` runs the plan of seed 0,
+        so both find each other's results in the cache. With full weights on both sides only one base is in memory:
+        walk one model's rounds to the end, or expect a load per round.
+
+        Raises:
+            ModelError: as ``evaluate``.
+        """
+        for part, _ in self._in_rounds(ref, suite, seed=seed):
+            yield tuple(_judge(suite, suite.items[n], output) for n, output in part)
+
     def outputs(self, ref: ModelRef, suite: Suite) -> tuple[Output, ...]:
         """Return what the model answered to every item, before any judge, in suite order."""
         with self._turn:
             return self._outputs(ref, suite)[0]
+
+    def cost(self, ref: ModelRef, suite: Suite) -> tuple[int, int]:
+        """Return how many tokens the suite gives the model, and at most asks of it; no weights are loaded.
+
+        Raises:
+            ModelError: the tokenizer cannot be loaded, or an item does not fit the model.
+        """
+        with self._turn:
+            work = self._work(ref, suite, seed=0)
+        limits = [item.max_new_tokens for item in suite.items if isinstance(item, GenerateItem)]
+        return sum(work.sizes) * suite.decoding.samples, sum(limits) * suite.decoding.samples
 
     def in_other_shape(self, *, batch_tokens: int, batch_replies: int) -> "Session":
         """Return a session without a stored cache that runs the same loaded model in other batches."""
@@ -162,27 +200,50 @@ class Session:
         return other
 
     def _outputs(self, ref: ModelRef, suite: Suite) -> tuple[tuple[Output, ...], int]:
-        work = _Work(suite, self._encoder(ref), _architecture(ref.base), self.batch_tokens, self.batch_replies)
-        about = self._circumstances(ref)
-        keys = work.keys(about)
-        known = [self._cache.get(one) for one in keys]
-        missing = {n for n, output in enumerate(known) if output is None}
-        done = len(known) - len(missing)
-        self._tell(done, len(known))
-        for batch in work.batches:
-            if missing.isdisjoint(batch):
-                continue
-            answers = self._run(ref, work, batch)
-            self._cache.put((keys[n], output) for n, output in zip(batch, answers, strict=True))
-            done += len(missing.intersection(batch))
-            for n, output in zip(batch, answers, strict=True):
-                known[n] = output
-            self._tell(done, len(known))
-        return tuple(cast("list[Output]", known)), len(missing)
+        found: list[Output | None] = [None] * len(suite.items)
+        fresh = 0
+        for part, computed in self._in_rounds(ref, suite, seed=0):
+            fresh += computed
+            for n, output in part:
+                found[n] = output
+        return tuple(cast("list[Output]", found)), fresh
 
-    def _tell(self, done: int, total: int) -> None:
-        if self.progress is not None:
-            self.progress(done, total)
+    def _in_rounds(self, ref: ModelRef, suite: Suite, *, seed: int) -> Iterator[tuple[list[tuple[int, Output]], int]]:
+        """Yield each round's outputs by index, in suite order, and how many of them were computed."""
+        with self._turn:
+            work = self._work(ref, suite, seed=seed)
+            keys = work.keys(self._circumstances(ref))
+            known = [self._cache.get(one) for one in keys]
+        sizes = work.sizes
+        meter = Meter(self.progress, items=len(known), tokens=sum(sizes))
+        there = [n for n, output in enumerate(known) if output is not None]
+        meter.found(len(there), sum(sizes[n] for n in there))
+        for batches in work.rounds:
+            fresh = 0
+            with self._turn:
+                for batch in batches:
+                    missing = [n for n in batch if known[n] is None]
+                    if not missing:
+                        continue
+                    meter.begin()
+                    answers = self._run(ref, work, batch)
+                    self._cache.put((keys[n], output) for n, output in zip(batch, answers, strict=True))
+                    for n, output in zip(batch, answers, strict=True):
+                        known[n] = output
+                    fresh += len(missing)
+                    meter.computed(len(missing), sum(sizes[n] for n in missing))
+            members = sorted(n for batch in batches for n in batch)
+            yield [(n, cast("Output", known[n])) for n in members], fresh
+
+    def _work(self, ref: ModelRef, suite: Suite, *, seed: int) -> "_Work":
+        return _Work(
+            suite,
+            self._encoder(ref),
+            *configuration(ref.base),
+            batch_tokens=self.batch_tokens,
+            batch_replies=self.batch_replies,
+            seed=seed,
+        )
 
     def _run(self, ref: ModelRef, work: "_Work", batch: Sequence[int]) -> list[Output]:
         model = self._model(ref)
@@ -212,6 +273,11 @@ class Session:
                 hint="Use the tokenizer the model was trained with.",
             )
         return base.select(ref.adapter, ref.digest)
+
+    @property
+    def device(self) -> str:
+        """The torch device models run on."""
+        return self._device()
 
     def _device(self) -> str:
         import torch
@@ -243,7 +309,15 @@ class _Work:
     """A suite tokenised for one model, its batches, and how to run one."""
 
     def __init__(
-        self, suite: Suite, encoder: Encoder, architecture: str, batch_tokens: int, batch_replies: int
+        self,
+        suite: Suite,
+        encoder: Encoder,
+        architecture: str,
+        context: int | None,
+        *,
+        batch_tokens: int,
+        batch_replies: int,
+        seed: int,
     ) -> None:
         from regression import scoring
 
@@ -251,38 +325,43 @@ class _Work:
         self._encoder = encoder
         self._kind = suite.kind
         self._known = architecture in scoring.BRANCHING
-        self._inputs: list[Any]
+        self._decoding = suite.decoding
+        self._inputs = tokenise(suite, encoder, context=context, branching=self._known)
         if suite.kind is SuiteKind.GENERATE:
-            self._inputs = [encoder.chat(cast("GenerateItem", item).messages) for item in suite.items]
-            if empty := [item.id for item, ids in zip(suite.items, self._inputs, strict=True) if not ids]:
-                raise ModelError(f"the chat template gives nothing to answer for item {empty[0]!r}.")
             # Replies of one limit end together; among them, like lengths pad little.
             limits = [cast("GenerateItem", item).max_new_tokens for item in suite.items]
-            order = sorted(range(len(limits)), key=lambda n: (limits[n], len(self._inputs[n]), n))
-            self.batches = tuple(
-                tuple(order[start : start + batch_replies]) for start in range(0, len(order), batch_replies)
-            )
+            self.sizes = [len(ids) for ids in self._inputs]
+            plans = []
+            for members in rounds(suite, seed=seed):
+                order = sorted(members, key=lambda n: (limits[n], len(self._inputs[n]), n))
+                plans.append(
+                    tuple(tuple(order[start : start + batch_replies]) for start in range(0, len(order), batch_replies))
+                )
+            self.rounds = tuple(plans)
             return
-        if suite.kind is SuiteKind.CHOICE:
-            self._inputs = [
-                scoring.choice_rows(cast("ChoiceItem", item), encoder, branching=self._known) for item in suite.items
-            ]
-        else:
-            self._inputs = [scoring.text_rows(cast("TextItem", item), encoder) for item in suite.items]
         # An item's rows run together, each padded to the longest.
         lengths = [len(rows) * max(len(row.tokens) for row in rows) for rows in self._inputs]
-        self.batches = scoring.plan(lengths, batch_tokens)
+        self.sizes = [sum(len(row.tokens) for row in rows) for rows in self._inputs]
+        self.rounds = tuple(
+            tuple(
+                tuple(members[place] for place in batch)
+                for batch in scoring.plan([lengths[n] for n in members], batch_tokens)
+            )
+            for members in rounds(suite, seed=seed)
+        )
 
     def keys(self, about: dict[str, Any]) -> list[str]:
         """Cache keys: circumstances, item, and the exact tokens of every row that shares its batch."""
         keys = [""] * len(self._items)
-        for batch in self.batches:
+        for batch in (batch for batches in self.rounds for batch in batches):
             tokens = [
                 self._inputs[n] if self._kind is SuiteKind.GENERATE else [row.tokens for row in self._inputs[n]]
                 for n in batch
             ]
-            limits = [getattr(self._items[n], "max_new_tokens", 0) for n in batch]
-            shape = hashlib.sha256(json.dumps([tokens, limits]).encode()).hexdigest()
+            how: list[Any] = [tokens, [getattr(self._items[n], "max_new_tokens", 0) for n in batch]]
+            if self._decoding.temperature > 0:
+                how.append(asdict(self._decoding))
+            shape = hashlib.sha256(json.dumps(how).encode()).hexdigest()
             for place, n in enumerate(batch):
                 keys[n] = key({**about, "item": self._items[n].digest, "batch": shape, "place": place})
         return keys
@@ -293,32 +372,22 @@ class _Work:
 
         pairs: list[Any] = [(self._items[n], self._inputs[n]) for n in batch]
         if self._kind is SuiteKind.GENERATE:
-            return generation.run_replies(model, self._encoder, pairs, sharing=self._known)
-        if self._kind is SuiteKind.CHOICE:
-            return scoring.run_choices(model, pairs)
-        return scoring.run_texts(model, pairs)
+            return generation.run_samples(model, self._encoder, pairs, self._decoding, sharing=self._known)
+        if self._kind is SuiteKind.TEXT:
+            return scoring.run_texts(model, pairs)
+        return scoring.run_choices(model, pairs)
 
 
-def _architecture(base: Path) -> str:
-    try:
-        return str(json.loads((base / "config.json").read_text(encoding="utf-8")).get("model_type", ""))
-    except (OSError, ValueError, AttributeError) as error:
-        raise ModelError(f"{base} holds no readable config.json.", hint="Give a model folder.") from error
-
-
-def _judge(item: Item, output: Output) -> ItemResult:
-    if isinstance(item, ChoiceItem):
-        values = tuple((f"choice_{k}", number) for k, number in enumerate(output.numbers))
-        # The first of equals: a tie is right only when the answer stands first, whichever model it is.
-        best = max(range(len(output.numbers)), key=lambda k: output.numbers[k])
-        return ItemResult(id=item.id, cluster=item.cluster, score=float(best == item.answer), values=values)
-    if isinstance(item, GenerateItem):
-        reply = output.text or ""
-        return ItemResult(id=item.id, cluster=item.cluster, score=item.judge.score(reply), values=(), text=reply)
-    nats, tokens = -output.numbers[0], output.written
+def _judge(suite: Suite, item: Item, output: Output) -> ItemResult:
+    measured = measure(suite, item, output)
     return ItemResult(
         id=item.id,
         cluster=item.cluster,
-        score=nats / tokens,
-        values=(("nats", nats), ("tokens", float(tokens)), ("bytes", float(len(item.text.encode())))),
+        score=dict(measured.metrics)[suite.score],
+        values=measured.values,
+        text=output.text,
+        more=output.more,
+        greedy=output.greedy,
+        metrics=measured.metrics,
+        error=measured.error,
     )

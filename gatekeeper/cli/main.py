@@ -46,6 +46,7 @@ def build_app() -> typer.Typer:
         verify,
         witness,
     )
+    from gatekeeper.cli import eval as evaluation
 
     app = typer.Typer(
         name="gatekeeper",
@@ -68,6 +69,7 @@ def build_app() -> typer.Typer:
         reconcile,
         verify,
         scan,
+        evaluation,
         *groups,
         witness,
     ):

@@ -21,7 +21,7 @@ from gatekeeper.pipeline.submit import Proposal, require_known, require_named, s
 from gatekeeper.pipeline.suite_history import StoredSuiteHistory
 from gatekeeper.pipeline.workspace import Workspace
 from policies.policy import Policy
-from regression import RegressionError, Session
+from regression import RegressionError, Session, Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +120,8 @@ def evaluation(workspace: Workspace, audience: Audience | None = None) -> Iterat
     """Give the resources gates share; the base model is loaded once, at the first gate that needs it."""
     told = audience or Audience()
 
-    def show(done: int, total: int) -> None:
-        told.watcher.inside(done, total)
+    def show(standing: Standing) -> None:
+        told.watcher.inside(standing.items_done, standing.items_total)
 
     try:
         session = Session(cache_dir=workspace.cache_dir / "items", dtype=workspace.dtype, progress=show)

@@ -86,8 +86,8 @@ def test_an_interrupted_run_continues_and_ends_the_same(tmp_path, refs, suites, 
     with Session(None, **small) as whole:
         expected = whole.evaluate(refs["champion"], suites[name])
 
-    def stop(done, total):
-        if done > total / 3:
+    def stop(standing):
+        if standing.items_done > standing.items_total / 3:
             raise Interrupted
 
     with Session(tmp_path, progress=stop, **small) as first, pytest.raises(Interrupted):
@@ -174,14 +174,21 @@ def _run_anew(session, model, ref, suite):
     return twin.evaluate(ref, suite).items
 
 
-def test_progress_counts_items_up_to_all_of_them(refs, suites):
+def test_progress_counts_items_and_tokens_up_to_all_of_them(refs, suites):
     seen = []
-    with Session(None, batch_tokens=128, progress=lambda done, total: seen.append((done, total))) as session:
-        session.evaluate(refs["champion"], suites["knowledge"])
+    with Session(None, batch_tokens=128, progress=seen.append) as session:
+        result = session.evaluate(refs["champion"], suites["knowledge"])
 
-    assert seen[0] == (0, 60)
-    assert seen[-1] == (60, 60)
-    assert seen == sorted(seen)
+    assert (seen[0].items_done, seen[0].tokens_done, seen[0].tokens_per_second, seen[0].seconds_left) == (
+        0,
+        0,
+        None,
+        None,
+    )
+    assert (seen[-1].items_done, seen[-1].items_total, seen[-1].seconds_left) == (60, 60, 0.0)
+    assert seen[-1].tokens_done == seen[-1].tokens_total == result.tokens_scored
+    assert all(one.tokens_per_second > 0 for one in seen[1:])
+    assert [one.items_done for one in seen] == sorted(one.items_done for one in seen)
 
 
 def test_noise_is_what_another_batch_shape_moves(refs, suites):

@@ -7,22 +7,18 @@ differences with one-sided bounds. Nothing here holds a margin: whether a differ
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from gatekeeper.core.findings import Finding, Metric, Severity
 from gatekeeper.core.gate import GateContext
 from gatekeeper.core.update import Artifact
 from regression import (
-    ChoiceItem,
-    GenerateItem,
     ModelRef,
     Paired,
     Proportion,
     Session,
     Suite,
     SuiteResult,
-    TextItem,
-    load_suite,
+    open_suite,
 )
 
 _SHOWN = 160
@@ -60,11 +56,6 @@ def evaluate(context: GateContext, source: str) -> Triple:
         context.progress.start(f"{suite.name}: anchor", None)
         anchor = session.evaluate(model_ref(context.anchor), suite)
     return Triple(suite=suite, candidate=candidate, champion=champion, anchor=anchor)
-
-
-def open_suite(source: str) -> Suite:
-    """Return the suite that a policy names."""
-    return load_suite(source if source.startswith("builtin:") else Path(source))
 
 
 def aligned(candidate: SuiteResult, reference: SuiteResult) -> tuple[list[float], list[float], list[str]]:
@@ -132,17 +123,7 @@ def flip_findings(code: str, suite: Suite, ids: tuple[str, ...]) -> tuple[Findin
 
 def questions(suite: Suite) -> dict[str, str]:
     """Return what each item asks, by id, short enough for a report."""
-    return {item.id: _question(item)[:_SHOWN] for item in suite.items}
-
-
-def _question(item: ChoiceItem | GenerateItem | TextItem) -> str:
-    match item:
-        case ChoiceItem():
-            return f"{item.prompt} →{item.choices[item.answer]}"
-        case GenerateItem():
-            return item.messages[-1][1]
-        case TextItem():
-            return item.text
+    return {item.id: item.question[:_SHOWN] for item in suite.items}
 
 
 def write_samples(context: GateContext, triple: Triple) -> str:

@@ -19,11 +19,19 @@ from gatekeeper.gates.behaviour.comparison import (
     flip_findings,
     lost_items,
     mean_metric,
-    open_suite,
     paired_metric,
     write_samples,
 )
-from regression import Spending, compare, count_flips, name_regressions, proportion, regression_p, spend
+from regression import (
+    Spending,
+    compare,
+    count_flips,
+    name_regressions,
+    open_suite,
+    proportion,
+    regression_p,
+    spend,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
