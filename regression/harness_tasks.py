@@ -4,12 +4,13 @@ The library lays out prompts, examples and targets; what comes out is written do
 frozen. Whatever cannot be said in our format is refused by name: Python functions in a task file, metrics and filters
 we do not know, several contexts per item, other output types. Nothing is left out silently.
 
-A task file's templates are programs: read only files you trust.
+A task file's templates run in Jinja's sandbox, which gives them a row's own values and nothing else.
 """
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -63,7 +64,11 @@ def load_harness_task(path: Path) -> Suite:
     """
     config = _config(path)
     _refuse(path, config)
-    task = _task(path, _local(path, config))
+    with _sandboxed():
+        return _suite(path, _task(path, _local(path, config)))
+
+
+def _suite(path: Path, task: Any) -> Suite:
     docs = list(task.eval_docs)
     _metrics(path, task)
     output = str(task.OUTPUT_TYPE)
@@ -212,13 +217,8 @@ def _local(path: Path, config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _task(path: Path, config: dict[str, Any]) -> Any:
-    try:
-        from lm_eval.api.task import ConfigurableTask
-    except ImportError as error:
-        raise SuiteError(
-            "tasks of lm-evaluation-harness need that library.", hint="Install gatekeeper[harness]."
-        ) from error
     import datasets
+    from lm_eval.api.task import ConfigurableTask
 
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     before = datasets.config.HF_HUB_OFFLINE
@@ -236,6 +236,34 @@ def _task(path: Path, config: dict[str, Any]) -> Any:
     finally:
         datasets.config.HF_HUB_OFFLINE = before
     return task
+
+
+@contextmanager
+def _sandboxed() -> Iterator[None]:
+    """Let the library fill its templates in a sandbox, in place of its own environment, which can reach everything.
+
+    Raises:
+        SuiteError: the library is missing.
+    """
+    try:
+        from lm_eval import utils
+    except ImportError as error:
+        raise SuiteError(
+            "tasks of lm-evaluation-harness need that library.", hint="Install gatekeeper[harness]."
+        ) from error
+    from jinja2 import BaseLoader, StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    own = utils.env
+    # No markup is written here, so nothing is escaped.
+    utils.env = ImmutableSandboxedEnvironment(
+        loader=BaseLoader(), undefined=StrictUndefined, keep_trailing_newline=True
+    )
+    utils.env.filters.update(own.filters)
+    try:
+        yield
+    finally:
+        utils.env = own
 
 
 def _metrics(path: Path, task: Any) -> None:

@@ -99,6 +99,15 @@ def metric(name, **more):
         ),
         pytest.param({"dataset_kwargs": {"data_files": "gone.jsonl"}}, "", "gone.jsonl of the task", id="no data"),
         pytest.param({"doc_to_text": "{{nothing}}"}, "", "cannot be read", id="template"),
+        pytest.param(
+            {"doc_to_text": "{{question.__class__.__mro__}}"},
+            "",
+            "unsafe|undefined",
+            id="a template that looks inside",
+        ),
+        pytest.param(
+            {"doc_to_text": "{{cycler.__init__.__globals__.os.popen('id').read()}}"}, "", "unsafe", id="one that runs"
+        ),
         pytest.param({}, "x: [\n", "line [0-9]+: this is no YAML", id="no YAML"),
         pytest.param(
             {

@@ -3,7 +3,9 @@
 Metrics per suite: ``<suite>.accuracy``, and where there is a champion ``<suite>.delta``, ``<suite>.negative_flips``,
 ``<suite>.relative_negative_flips`` and ``<suite>.anchor_delta``. With ``spend_alpha`` also ``<suite>.submission``,
 ``<suite>.alpha``, ``<suite>.released_bits`` and ``<suite>.worn_out``: the bounds are then at the level that this
-submission may spend. Suites that surely got worse are named as findings, by Holm's procedure.
+submission may spend. Where the policy gives margins to stop beyond and a candidate is stopped: ``<suite>.delta`` with
+an upper bound alone, and ``<suite>.stopped_after``; nothing else of that suite. Suites that surely got worse are named
+as findings, by Holm's procedure.
 """
 
 from collections.abc import Sequence
@@ -22,8 +24,10 @@ from gatekeeper.gates.behaviour.comparison import (
     paired_metric,
     write_samples,
 )
+from gatekeeper.gates.behaviour.early_stop import stop_early
 from regression import (
     Spending,
+    Suite,
     compare,
     count_flips,
     name_regressions,
@@ -46,6 +50,16 @@ class RegressionParams:
     """Whether the k-th distinct update that asks one version of a suite gets the level α·6/(π²k²)."""
     budget_bits: float = 200.0
     """With ``spend_alpha``: bits a suite may release before it is worn out."""
+    stop_margins: tuple[float, ...] = ()
+    """One δ per suite, in order: a candidate surely more than that worse than the champion is measured no further.
+    Without them every suite is measured in full."""
+
+    def __post_init__(self) -> None:
+        """Refuse margins that belong to no suite."""
+        if self.stop_margins and len(self.stop_margins) != len(self.suites):
+            raise ValueError("stop_margins needs one margin for every suite")
+        if not all(0 <= margin < 1 for margin in self.stop_margins):
+            raise ValueError("a stop margin lies in [0, 1)")
 
 
 @gate(
@@ -60,11 +74,18 @@ def behaviour_regression(context: GateContext, params: RegressionParams) -> Gate
     findings: list[Finding] = []
     attachments: list[Attachment] = []
     worse: dict[str, float] = {}
-    for source in params.suites:
-        spending = _spending(context, source, params)
+    margins: tuple[float | None, ...] = params.stop_margins or (None,) * len(params.suites)
+    for source, margin in zip(params.suites, margins, strict=True):
+        suite = open_suite(source)
+        name = suite.name
+        spending = _spending(context, suite, params)
         alpha = params.alpha if spending is None else spending.alpha
+        stop = None if margin is None else stop_early(context, suite, margin=margin)
+        if stop is not None:
+            metrics += stop.metrics
+            attachments.append(context.attach(write_samples(context, stop.read)))
+            continue
         triple = evaluate(context, source)
-        name = triple.suite.name
         metrics.append(mean_metric(f"{name}.accuracy", proportion(triple.candidate, alpha=alpha), alpha))
         if spending is not None:
             metrics += _spent(name, spending)
@@ -89,13 +110,12 @@ def behaviour_regression(context: GateContext, params: RegressionParams) -> Gate
     )
 
 
-def _spending(context: GateContext, source: str, params: RegressionParams) -> Spending | None:
+def _spending(context: GateContext, suite: Suite, params: RegressionParams) -> Spending | None:
     """Write down that the suite is asked, and return what this update may spend on it; ``None`` without spending."""
     if not params.spend_alpha:
         return None
-    digest = open_suite(source).digest
     port = context.resources.get(SuiteHistory)  # type: ignore[type-abstract]  # whatever stands behind the port
-    history = port.ask(digest, context.update.digest)
+    history = port.ask(suite.digest, context.update.digest)
     return spend(
         history,
         context.update.digest,

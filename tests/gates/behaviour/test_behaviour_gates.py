@@ -203,3 +203,31 @@ def test_a_suite_that_surely_got_worse_is_named(context, knowledge_only):
     assert not [each for each in benign.findings if each.code == "behaviour/regression/regressed"]
     assert forgetful.metric("knowledge.relative_negative_flips").value > 0
     assert benign.metric("knowledge.relative_negative_flips").value == 0
+
+
+def test_a_surely_worse_candidate_is_stopped_and_can_only_be_blocked(context, tiny_world, tmp_path):
+    header, *items = tiny_world.suites["harmful"].read_text(encoding="utf-8").splitlines()
+    alone = [json.dumps({**json.loads(line), "cluster": f"alone-{n}"}) for n, line in enumerate(items)]
+    suite = tmp_path / "harmful.jsonl"
+    suite.write_text("\n".join([header, *alone]) + "\n", encoding="utf-8")
+    params = RegressionParams(suites=(str(suite),), stop_margins=(0.1,))
+
+    report = behaviour_regression(context("misaligned"), params)
+
+    delta = report.metric("harmful.delta")
+    assert {metric.name for metric in report.metrics} == {"harmful.delta", "harmful.stopped_after"}
+    assert delta.low == -1.0
+    assert delta.value <= delta.high < -0.1
+    assert report.metric("harmful.stopped_after").value == delta.n
+
+
+def test_a_candidate_that_is_not_stopped_is_measured_as_if_nobody_had_looked(context, knowledge_only):
+    looked = dataclasses.replace(knowledge_only, stop_margins=(0.05,))
+
+    assert behaviour_regression(context("benign"), looked) == behaviour_regression(context("benign"), knowledge_only)
+
+
+@pytest.mark.parametrize("margins", [(0.1, 0.1), (1.0,), (-0.1,)])
+def test_stop_margins_that_fit_no_suite_are_refused(margins):
+    with pytest.raises(ValueError, match="margin"):
+        RegressionParams(suites=("builtin:knowledge",), stop_margins=margins)
