@@ -68,7 +68,7 @@ def verify_entries(session: Session) -> LedgerCheck:
     size = entries.size(session)
     if size != found.expected:
         found.fault("size", found.expected, f"The ledger counts {size} entries and ends after {found.expected}.")
-    return LedgerCheck(size=found.frontier.size, root=found.frontier.root(), faults=tuple(found.faults[:MOST_FAULTS]))
+    return LedgerCheck(size=found.size, root=found.root(), faults=tuple(found.faults[:MOST_FAULTS]))
 
 
 def _compare_nodes(session: Session, found: "_Findings") -> None:
@@ -88,10 +88,22 @@ class _Findings:
 
     def __init__(self) -> None:
         self.faults: list[Fault] = []
-        self.frontier = Frontier()
         self.expected = 0
         self.full: list[bytes] = []
+        """Roots of the smallest kept subtrees."""
+        self._upper = Frontier()
+        """The tree over them."""
         self._subtree = Frontier()
+        """The leaves after them."""
+
+    @property
+    def size(self) -> int:
+        """Entries read."""
+        return len(self.full) * entries.SMALLEST_KEPT + self._subtree.size
+
+    def root(self) -> bytes:
+        """Return the root over the entries read."""
+        return self._upper.root(after=self._subtree)
 
     def larger(self) -> list[bytes]:
         """Return the roots one kept level up."""
@@ -106,10 +118,10 @@ class _Findings:
         if seq != self.expected:
             self.fault("gap", self.expected, f"Entry {self.expected} is missing: the next one has number {seq}.")
         hashed = leaf_hash(leaf)
-        self.frontier.add(hashed)
         self._subtree.add(hashed)
         if self._subtree.size == entries.SMALLEST_KEPT:
             self.full.append(self._subtree.root())
+            self._upper.add(self.full[-1])
             self._subtree = Frontier()
         self.expected = seq + 1
         if hashed != stored:

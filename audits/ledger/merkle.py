@@ -45,12 +45,18 @@ class Frontier:
         self._perfect.append(carried)
         self.size += 1
 
-    def root(self) -> bytes:
-        """Return the Merkle tree hash of the leaves so far."""
-        if not self._perfect:
+    def root(self, after: "Frontier | None" = None) -> bytes:
+        """Return the Merkle tree hash of the leaves so far.
+
+        Args:
+            after: a tree of at most one perfect subtree's leaves to this one's right; then this one's own leaves are
+                the roots of such subtrees, and the hash is that of all their leaves and those after them.
+        """
+        edge = self._perfect if after is None else self._perfect + after._perfect
+        if not edge:
             return EMPTY_ROOT
-        right = self._perfect[-1]
-        for left in reversed(self._perfect[:-1]):
+        right = edge[-1]
+        for left in reversed(edge[:-1]):
             right = node_hash(left, right)
         return right
 

@@ -71,3 +71,15 @@ def test_a_leaf_never_passes_for_a_node():
     left, right = leaf_hash(b"a"), leaf_hash(b"b")
 
     assert leaf_hash(left + right) != node_hash(left, right)
+
+
+@pytest.mark.parametrize("size", [0, 1, 7, 8, 9, 16, 23, 24, 61, 64, 65])
+def test_a_tree_over_subtrees_with_leaves_after_them_has_the_root_of_all_leaves(size):
+    hashes = [leaf_hash(bytes([number])) for number in range(size)]
+    upper, partial = Frontier(), Frontier()
+    for start in range(0, size - size % 8, 8):
+        upper.add(root(hashes[start : start + 8]))
+    for hashed in hashes[size - size % 8 :]:
+        partial.add(hashed)
+
+    assert upper.root(after=partial) == root(hashes)
