@@ -6,6 +6,7 @@ may write the database: only a root that was kept elsewhere can, and :attr:`Ledg
 
 import json
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final
 
 from sqlalchemy.orm import Session
@@ -130,14 +131,18 @@ class _Findings:
         said = _said(leaf)
         if said is None:
             self.fault("unreadable", seq, f"The leaf of entry {seq} is no ledger leaf.")
-        elif said != [VERSION, *columns]:
+        elif said != (VERSION, *columns):
             self.fault("columns", seq, f"The columns of entry {seq} do not say what its leaf says.")
 
 
-def _said(leaf: bytes) -> list[object] | None:
+_DECODE: Final = json.JSONDecoder().decode
+_ABOUT_ITSELF: Final = itemgetter("v", "seq", "ts", "type", "actor", "subject")
+
+
+def _said(leaf: bytes) -> tuple[object, ...] | None:
     """Return what a leaf says of itself, or ``None`` when it is no leaf."""
     try:
-        read = json.loads(leaf)
-        return [read[key] for key in ("v", "seq", "ts", "type", "actor", "subject")]
+        said: tuple[object, ...] = _ABOUT_ITSELF(_DECODE(leaf.decode()))
     except (ValueError, KeyError, TypeError):
         return None
+    return said

@@ -34,15 +34,16 @@ class Frontier:
     def __init__(self) -> None:
         self.size = 0
         """Leaves so far."""
-        self._perfect: list[bytes] = []
+        self.edge: list[bytes] = []
+        """Roots of the perfect subtrees, largest first."""
 
     def add(self, hashed: bytes) -> None:
         """Take the next leaf hash in."""
         carried, size = hashed, self.size
         while size & 1:
-            carried = node_hash(self._perfect.pop(), carried)
+            carried = node_hash(self.edge.pop(), carried)
             size >>= 1
-        self._perfect.append(carried)
+        self.edge.append(carried)
         self.size += 1
 
     def root(self, after: "Frontier | None" = None) -> bytes:
@@ -52,7 +53,7 @@ class Frontier:
             after: a tree of at most one perfect subtree's leaves to this one's right; then this one's own leaves are
                 the roots of such subtrees, and the hash is that of all their leaves and those after them.
         """
-        edge = self._perfect if after is None else self._perfect + after._perfect
+        edge = self.edge if after is None else [*self.edge, *after.edge]
         if not edge:
             return EMPTY_ROOT
         right = edge[-1]
