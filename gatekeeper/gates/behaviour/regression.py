@@ -1,12 +1,12 @@
 """``behaviour/regression``: the candidate against champion and anchor, item by item, on the suites the policy names.
 
 Metrics per suite: ``<suite>.accuracy``, and where there is a champion ``<suite>.delta``, ``<suite>.negative_flips``,
-``<suite>.positive_flips``, ``<suite>.relative_negative_flips`` and ``<suite>.anchor_delta``; with ``noise`` also
-``<suite>.noise_flips``, items on which the champion differs from itself in another batch shape. With ``spend_alpha`` also ``<suite>.submission``,
-``<suite>.alpha``, ``<suite>.released_bits`` and ``<suite>.worn_out``: the bounds are then at the level that this
-submission may spend. Where the policy gives margins to stop beyond and a candidate is stopped: ``<suite>.delta`` with
-an upper bound alone, ``<suite>.stopped_after`` and what was spent; nothing else of that suite. Suites that surely got worse are named
-as findings, by Holm's procedure.
+``<suite>.positive_flips``, ``<suite>.relative_negative_flips`` and ``<suite>.anchor_delta``. With ``noise`` also
+``<suite>.noise_flips``: items on which the champion differs from itself in another batch shape. With ``spend_alpha``
+also ``<suite>.submission``, ``<suite>.alpha``, ``<suite>.released_bits`` and ``<suite>.worn_out``: the bounds are then
+at the level that this submission may spend. Where the policy gives margins to stop beyond and a candidate is stopped:
+``<suite>.delta`` with an upper bound alone, ``<suite>.stopped_after`` and what was spent; nothing else of that suite.
+Suites that surely got worse are named as findings, by Holm's procedure.
 """
 
 from collections.abc import Sequence
