@@ -22,7 +22,7 @@ from gatekeeper.core.errors import PromotionConflict, StateError, UsageError
 from gatekeeper.core.states import State
 from gatekeeper.core.verdict import Outcome, Verdict
 from gatekeeper.pipeline.principal import CHAMPION
-from gatekeeper.pipeline.requests import Signer, Wish, agree, close_request, open_request
+from gatekeeper.pipeline.requests import Signer, Wish, agree, open_request
 from gatekeeper.pipeline.rollback import former
 from gatekeeper.pipeline.standing import binding_of, part_in
 from gatekeeper.pipeline.workspace import Workspace
@@ -219,13 +219,6 @@ def require_way_back(session: Session, request: RequestRow) -> RequestRow:
     if back is None:
         raise StateError(f"Request {request.id} has no way back.", hint="Ask for it again.")
     return back
-
-
-def close_way_back(session: Session, request: RequestRow) -> None:
-    """End the way back that belongs to a break of the glass, where nobody will go it any more."""
-    back = requests.way_back(session, request.id)
-    if back is not None and back.state in (RequestState.OPEN, RequestState.APPROVED):
-        close_request(session, back, RequestState.EXPIRED)
 
 
 def _require_blocked(session: Session, row: UpdateRow, policy: Policy) -> None:

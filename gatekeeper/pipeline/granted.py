@@ -14,14 +14,14 @@ from audits.passport.people import ADMIN
 from gatekeeper.core.errors import PromotionConflict, StateError
 from gatekeeper.core.states import State
 from gatekeeper.pipeline.approve import Decided
-from gatekeeper.pipeline.break_glass import agree_to_break, close_way_back, require_way_back
+from gatekeeper.pipeline.break_glass import agree_to_break, require_way_back
 from gatekeeper.pipeline.moves import Promoted, carry_out, intend
 from gatekeeper.pipeline.register import register_blocked
-from gatekeeper.pipeline.requests import Signer, agree, refuse
+from gatekeeper.pipeline.requests import Signer, agree, close_way_back, refuse
 from gatekeeper.pipeline.standing import binding_of
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import requests, updates
-from gatekeeper.store.tables import Decision, PromotionKind, PromotionRow, RequestRow, RequestState
+from gatekeeper.store.tables import Decision, PromotionKind, PromotionRow, RequestRow, RequestState, UpdateRow
 from policies.policy import Policy
 
 BREAK_GLASS: Final = PromotionKind.BREAK_GLASS.value
@@ -58,6 +58,8 @@ def decide(
         if decision is Decision.REJECT:
             refuse(workspace, session, request, signer, roles=roles)
             close_way_back(session, request)
+            if updates.require(session, request.update_id).state is State.BREAK_GLASS:
+                updates.move(session, request.update_id, State.BLOCKED, now=signer.moment)
             given = len(requests.decisions(session, request_id))
         elif request.action == BREAK_GLASS:
             given = agree_to_break(workspace, session, request, signer)
@@ -92,6 +94,8 @@ def carry_out_granted(
     moment = now or datetime.now(UTC)
     kind = PromotionKind(request.action)
     _require_time(request, moment)
+    with workspace.store.reading() as session:
+        _require_state(updates.require(session, request.update_id), kind)
     present = workspace.registry.alias_version(request.model, request.alias)
     if present != request.expected_previous:
         raise PromotionConflict(
@@ -119,6 +123,7 @@ def _intend(
             raise StateError(f"Request {request.id} is {asked.state}.", hint="See `gatekeeper status`.")
         _require_still_entitled(workspace, session, asked, policy)
         row = updates.require(session, asked.update_id)
+        _require_state(row, kind)
         if kind is PromotionKind.BREAK_GLASS:
             updates.move(session, row.id, State.PROMOTING, now=moment)
         return intend(
@@ -131,6 +136,22 @@ def _intend(
             binding=binding_of(session, row)[2],
             moment=moment,
             request_id=asked.id,
+        )
+
+
+_FROM: Final = {
+    PromotionKind.BREAK_GLASS: (State.BREAK_GLASS, State.PROMOTION_FAILED),
+    PromotionKind.REVIEW: (State.ACTIVE,),
+    PromotionKind.ANCHOR: (State.ACTIVE, State.SUPERSEDED),
+}
+"""States in which an update may be what people agreed to."""
+
+
+def _require_state(row: UpdateRow, kind: PromotionKind) -> None:
+    if row.state not in _FROM[kind]:
+        raise StateError(
+            f"Update {row.id} is {row.state} now: what people agreed to is not about that any more.",
+            hint="Refuse the request, or let its time run out: gatekeeper status.",
         )
 
 

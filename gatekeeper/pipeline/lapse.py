@@ -15,12 +15,12 @@ from audits.ledger.leaf import label
 from audits.ledger.log import append
 from gatekeeper.core.errors import PromotionConflict, VerificationError
 from gatekeeper.core.states import State
-from gatekeeper.pipeline.break_glass import broken_by, close_way_back
+from gatekeeper.pipeline.break_glass import broken_by
 from gatekeeper.pipeline.granted import BREAK_GLASS
 from gatekeeper.pipeline.judge import ACTOR
 from gatekeeper.pipeline.moves import carry_out, intend
 from gatekeeper.pipeline.principal import CHAMPION
-from gatekeeper.pipeline.requests import close_request
+from gatekeeper.pipeline.requests import close_request, close_way_back
 from gatekeeper.pipeline.revocations import publish
 from gatekeeper.pipeline.standing import binding_of
 from gatekeeper.pipeline.turns import turn
@@ -43,18 +43,23 @@ def lapse(workspace: Workspace, *, now: datetime | None = None) -> tuple[str, ..
         RegistryError: the champion could not go back; the next call tries again.
     """
     moment = now or datetime.now(UTC)
-    with workspace.store.reading() as session:
-        waiting = _ended(session, moment)
-        broken = requests.in_state(session, RequestState.DONE, action=BREAK_GLASS)
-        overdue = [each for each in broken if _is_overdue(session, each, moment)]
-    if not waiting and not overdue:
+    if not any(_due(workspace, moment)):
         return ()
     with turn(workspace.lock_file) as mine:
         if not mine:
             return ()
+        # Read again: somebody may have reviewed, refused or promoted before it was our turn.
+        waiting, overdue = _due(workspace, moment)
         for request in waiting:
             _let_go(workspace, request.id, moment)
         return tuple(_end(workspace, request, moment) for request in overdue)
+
+
+def _due(workspace: Workspace, moment: datetime) -> tuple[list[RequestRow], list[RequestRow]]:
+    """Return the requests whose time is over, and those by which something unreviewed is or was live too long."""
+    with workspace.store.reading() as session:
+        broken = requests.in_state(session, RequestState.DONE, action=BREAK_GLASS)
+        return _ended(session, moment), [each for each in broken if _is_overdue(session, each, moment)]
 
 
 def _ended(session: Session, moment: datetime) -> list[RequestRow]:

@@ -23,7 +23,7 @@ from gatekeeper.pipeline.late import changes_state, reopen_late
 from gatekeeper.pipeline.passports import issue, passport_file
 from gatekeeper.pipeline.principal import CHAMPION
 from gatekeeper.pipeline.references import require_approved_bytes
-from gatekeeper.pipeline.requests import close_request
+from gatekeeper.pipeline.requests import close_request, close_way_back
 from gatekeeper.pipeline.revocations import publish
 from gatekeeper.pipeline.standing import binding_of
 from gatekeeper.pipeline.turns import turn
@@ -335,13 +335,16 @@ def _end_request(session: Session, intent: PromotionRow, *, done: bool) -> None:
     """Close the request that a move rests on, in the transaction that says how the move ended.
 
     A rollback that failed is asked for anew. Anything else that people agreed to may be tried again until its time is
-    over, and so may a way back that was agreed to in advance.
+    over, and so may a way back that was agreed to in advance; a review ends that one.
     """
     if intent.request_id is None:
         return
     request = requests.require(session, intent.request_id)
     if done and request.state is not RequestState.DONE:
         close_request(session, request, RequestState.DONE)
+    if done and intent.kind is PromotionKind.REVIEW:
+        for former in requests.of_update(session, intent.update_id):
+            close_way_back(session, former)
     elif not done and intent.kind is PromotionKind.ROLLBACK and request.return_of is None:
         close_request(session, request, RequestState.EXPIRED)
 

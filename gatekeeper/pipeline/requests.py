@@ -140,13 +140,13 @@ def agree(
 def refuse(
     workspace: Workspace, session: Session, request: RequestRow, signer: Signer, *, roles: tuple[str, ...]
 ) -> None:
-    """Record a person's signed refusal of a request; one is enough.
+    """Record a person's signed refusal of a request; one is enough, also after others agreed, until it is carried out.
 
     Raises:
         StateError, UsageError: as :func:`agree`.
     """
     _record(workspace, session, request, Decision.REJECT, signer, roles=roles)
-    requests.move(session, request.id, RequestState.OPEN, RequestState.REFUSED)
+    requests.move(session, request.id, request.state, RequestState.REFUSED)
 
 
 def _record(
@@ -160,7 +160,8 @@ def _record(
 ) -> None:
     """Write down one person's decision, signed, with its ledger entry."""
     person, key = signer.person, signer.key
-    if request.state is not RequestState.OPEN or signer.moment >= request.expires:
+    waiting = {RequestState.OPEN} if decision is Decision.APPROVE else {RequestState.OPEN, RequestState.APPROVED}
+    if request.state not in waiting or signer.moment >= request.expires:
         raise StateError(f"Request {request.id} is not open any more.", hint="Ask for it again.")
     principal = require_role(workspace, person, roles)
     require_own_key(workspace, principal, signer.policy, key)
@@ -220,6 +221,13 @@ def close_request(session: Session, request: RequestRow, after: RequestState) ->
         subject=request.update_id,
         data={"request": request.id, "action": request.action, "state": after.value},
     )
+
+
+def close_way_back(session: Session, request: RequestRow) -> None:
+    """End the way back that belongs to a break of the glass, where nobody will go it any more."""
+    back = requests.way_back(session, request.id)
+    if back is not None and back.state in (RequestState.OPEN, RequestState.APPROVED):
+        close_request(session, back, RequestState.EXPIRED)
 
 
 def require_role(workspace: Workspace, person: str, roles: tuple[str, ...]) -> Principal:

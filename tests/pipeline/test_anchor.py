@@ -12,6 +12,7 @@ from gatekeeper.core.states import State
 from gatekeeper.pipeline.anchor import move_anchor
 from gatekeeper.pipeline.granted import decide
 from gatekeeper.pipeline.promote import promote
+from gatekeeper.pipeline.rollback import rollback
 from gatekeeper.store.tables import Decision
 
 MODEL = "tiny"
@@ -85,3 +86,14 @@ def test_an_anchor_that_was_moved_by_hand_meanwhile_is_not_replaced(workspace, r
 
     with pytest.raises(PromotionConflict, match="people agreed when it was 1"):
         promote(workspace, second.update_id, policy=policy)
+
+
+def test_what_was_rolled_back_meanwhile_does_not_become_it(workspace, registry, second, policy):
+    asked = ask(workspace, second, policy)
+    agree(workspace, asked, policy)
+    rollback(workspace, MODEL, person="dana", policy=policy, key=key_of("dana"))
+
+    with pytest.raises(StateError, match="is ROLLED_BACK now"):
+        promote(workspace, second.update_id, policy=policy)
+
+    assert registry.aliases[MODEL]["anchor"] == "1"

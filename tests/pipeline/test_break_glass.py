@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from people import PEOPLE, approve, key_of, trusting
+from people import PEOPLE, approve, key_of, notary, person, trusting
 from pipeline_views import events_of, state_of
 
 from audits.ledger.check import verify_entries
@@ -19,6 +19,7 @@ from gatekeeper.pipeline.promote import promote
 from gatekeeper.pipeline.reconcile import reconcile_round
 from gatekeeper.pipeline.rollback import rollback
 from gatekeeper.pipeline.run import certify
+from gatekeeper.pipeline.withdraw import withdraw
 from gatekeeper.store import requests
 from gatekeeper.store.tables import Decision, RequestState
 
@@ -390,3 +391,66 @@ def test_a_round_of_the_reconciler_ends_what_time_has_ended(workspace, registry,
 
     assert (seen.lapsed, seen.lasting) == ((blocked.update_id,), ())
     assert registry.aliases[MODEL]["champion"] == "1"
+
+
+def test_a_refusal_after_two_agreed_still_stops_it(workspace, registry, blocked, policy):
+    asked = ask(workspace, blocked, policy)
+    agree(workspace, asked, policy)
+    people = {**PEOPLE, "eve": person("eve", "admin")}
+    object.__setattr__(workspace, "principals", people)
+    object.__setattr__(workspace, "notary", notary(workspace.lock_file.parent, registry.id, policy, people=people))
+
+    agree(workspace, asked, policy, person="eve", decision=Decision.REJECT)
+
+    assert state_of(workspace, blocked.update_id) is State.BLOCKED
+    assert request_state(workspace, asked.request) is RequestState.REFUSED
+    with pytest.raises(StateError, match="BLOCKED, not approved"):
+        promote(workspace, blocked.update_id, policy=policy)
+
+
+def test_what_was_withdrawn_is_not_even_registered(workspace, registry, blocked, policy):
+    asked = ask(workspace, blocked, policy)
+    agree(workspace, asked, policy)
+    withdraw(workspace, blocked.update_id, person="zelda")
+
+    with pytest.raises(StateError, match="is WITHDRAWN now"):
+        promote(workspace, blocked.update_id, policy=policy)
+
+    assert len(registry.versions[MODEL]) == 1
+
+
+def test_a_review_ends_the_way_back(workspace, blocked, broken, policy):
+    asked = ask_to_keep(workspace, blocked, policy)
+    agree(workspace, asked, policy)
+    promote(workspace, blocked.update_id, policy=policy)
+
+    with workspace.store.reading() as session:
+        assert requests.way_back(session, broken.request).state is RequestState.EXPIRED
+
+
+def test_a_review_of_what_was_rolled_back_meanwhile_keeps_nothing(workspace, registry, blocked, broken, policy):
+    asked = ask_to_keep(workspace, blocked, policy)
+    agree(workspace, asked, policy)
+    rollback(workspace, MODEL, person="dana", policy=policy, key=key_of("dana"))
+
+    with pytest.raises(StateError, match="is ROLLED_BACK now"):
+        promote(workspace, blocked.update_id, policy=policy)
+
+    assert lapse(workspace, now=later(25)) == (blocked.update_id,)
+
+
+def test_a_second_break_while_one_is_live_goes_back_to_what_was_admitted(
+    workspace, registry, certified, blocked, broken, propose, tiny_world, policy
+):
+    other = propose("misaligned")
+    asked = ask(workspace, other, policy, hours=48)
+    agree(workspace, asked, policy)
+    promote(workspace, other.update_id, policy=policy)
+    assert registry.aliases[MODEL]["champion"] == "3"
+
+    assert lapse(workspace, now=later(25)) == (blocked.update_id,)
+    assert registry.aliases[MODEL]["champion"] == "3"
+    assert lapse(workspace, now=later(49)) == (other.update_id,)
+
+    assert registry.aliases[MODEL]["champion"] == "1"
+    assert state_of(workspace, certified.update_id) is State.ACTIVE
