@@ -31,7 +31,7 @@ class Spending:
     bits: float
     """Released by all distinct submissions, this one included."""
     worn_out: bool
-    """Whether the set's budget of bits is gone: then nothing passes on it any more."""
+    """Whether this submission came after the set's budget of bits was gone, and so still is when it comes again."""
 
 
 def spend(history: Sequence[str], digest: str, *, alpha: float, comparisons: int, budget_bits: float) -> Spending:
@@ -50,7 +50,12 @@ def spend(history: Sequence[str], digest: str, *, alpha: float, comparisons: int
     again = digest in distinct
     k = distinct.index(digest) + 1 if again else len(distinct) + 1
     asked = len(distinct) + (not again)
-    bits = asked * comparisons * math.log2(ANSWERS)
+    each = comparisons * math.log2(ANSWERS)
     return Spending(
-        k=k, alpha=alpha * 6 / (math.pi * k) ** 2, again=again, bits=bits, worn_out=not again and bits > budget_bits
+        k=k,
+        alpha=alpha * 6 / (math.pi * k) ** 2,
+        again=again,
+        bits=asked * each,
+        # By its own number, not by whether it is new: coming back does not make a late submission an early one.
+        worn_out=k * each > budget_bits,
     )

@@ -1,8 +1,8 @@
 """The run as one HTML file that opens offline: no script, no request, everything drawn and styled inside it.
 
 Its content security policy allows the one style sheet it carries, by hash, and nothing else. Every text is escaped by
-the template engine; only the plots, which :mod:`audits.reports.forest` builds from numbers and escaped labels, are
-inserted as they are.
+the template engine; only the plots, which :mod:`audits.reports.forest` and :mod:`audits.reports.lineage_plot` build
+from numbers and escaped labels, are inserted as they are.
 """
 
 import base64
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from audits.reports.figures import scale, write
 from audits.reports.forest import forest, panels_of_run, panels_of_update
+from audits.reports.lineage_plot import lineage_figure
 from audits.reports.model import RunView
 from audits.reports.visible import visible
 from gatekeeper.core.findings import Metric
@@ -40,6 +41,7 @@ def render_html(view: RunView) -> str:
         style_hash=f"sha256-{digest}",
         overview=[(panel, forest(panel)) for panel in panels_of_run(view.updates)],
         panels={update.id: [(panel, forest(panel)) for panel in panels_of_update(update)] for update in view.updates},
+        lineage=lineage_figure(view.lineage, model=view.model),
         shown=SHOWN_FINDINGS,
         most=MOST_FINDINGS,
         symbols=SYMBOLS,

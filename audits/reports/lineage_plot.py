@@ -1,11 +1,13 @@
-"""Scores against the anchor by version as one SVG file: an estimate, its bounds and the budget line per suite.
+"""Scores against the anchor by version as SVG: an estimate, its bounds and the budget line per suite.
 
-One panel per suite, versions from left to right in the order they came. The file holds its own few colours, for light
-and dark, and no number that the table beside it lacks.
+One panel per suite, versions from left to right in the order they came, with a line where the anchor moved. A file of
+its own holds its few colours, for light and dark; inside a report the report's style colours it. It holds no number
+that the table beside it lacks.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from markupsafe import Markup
 
@@ -15,6 +17,7 @@ WIDTH = 860
 _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 190, 70, 20, 34, 34
 _STYLE = Markup(
     "<style>svg{{font:13px system-ui,sans-serif;background:#fff;fill:#1a1d21}}.axis{{stroke:#626973}}"
+    ".anchor{{stroke:#626973;stroke-dasharray:1 3}}"
     ".margin{{stroke:#b3261e;stroke-width:1.5;stroke-dasharray:4 3}}.bar{{stroke:#1f5fbf;stroke-width:2.5}}"
     ".mark{{fill:#1f5fbf}}.tick{{font-size:11.5px;fill:#626973}}"
     "@media (prefers-color-scheme:dark){{svg{{background:#1b1e22;fill:#e8eaed}}.margin{{stroke:#f08a80}}"
@@ -32,6 +35,8 @@ class Mark:
     high: float
     budget: float | None
     """Lowest tolerated value; ``None`` where the policy names none."""
+    anchor: str | None = None
+    """Version it was compared with; ``None`` where that is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +49,25 @@ class LineagePanel:
 
 def lineage_plot(panels: Sequence[LineagePanel], *, model: str) -> Markup:
     """Return the whole file; without panels, one sentence that says so."""
-    height = max(1, len(panels)) * _HEIGHT
-    title = Markup("<title>{}</title>").format(f"{model}: change against the anchor, by version")
     empty = Markup('<text x="20" y="40">No version was compared with an anchor yet.</text>')
-    body = Markup("").join(_panel(panel, place * _HEIGHT) for place, panel in enumerate(panels)) or empty
+    return _svg(panels, _STYLE, _panels(panels) or empty, model=model)
+
+
+def lineage_figure(panels: Sequence[LineagePanel], *, model: str) -> Markup:
+    """Return the same drawing for a page that has its own style; empty without panels."""
+    return _svg(panels, Markup(""), _panels(panels), model=model) if panels else Markup("")
+
+
+def _svg(panels: Sequence[LineagePanel], style: Markup, body: Markup, *, model: str) -> Markup:
+    title = Markup("<title>{}</title>").format(f"{model}: change against the anchor, by version")
     return Markup(
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {} {}" width="{}" role="img">{}{}{}</svg>\n'
-    ).format(WIDTH, height, WIDTH, _STYLE, title, body)
+        '<svg xmlns="http://www.w3.org/2000/svg" class="lineage" viewBox="0 0 {} {}" width="{}" role="img">'
+        "{}{}{}</svg>\n"
+    ).format(WIDTH, max(1, len(panels)) * _HEIGHT, WIDTH, style, title, body)
+
+
+def _panels(panels: Sequence[LineagePanel]) -> Markup:
+    return Markup("").join(_panel(panel, place * _HEIGHT) for place, panel in enumerate(panels))
 
 
 def _panel(panel: LineagePanel, top: int) -> Markup:
@@ -88,6 +105,15 @@ def _panel(panel: LineagePanel, top: int) -> Markup:
                 x, last + 18, mark.version
             ),
         ]
+    for place, (before, mark) in enumerate(pairwise(panel.marks), start=1):
+        if before.anchor != mark.anchor:
+            x = f"{_LEFT + place * step:.1f}"
+            parts += [
+                Markup('<line class="anchor" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(x, x, first, last),
+                Markup('<text class="tick" x="{}" y="{}">{}</text>').format(
+                    f"{_LEFT + place * step + 4:.1f}", first + 10, f"anchor {mark.anchor or 'unknown'} from here"
+                ),
+            ]
     budgets = [mark.budget for mark in panel.marks if mark.budget is not None]
     if budgets:
         parts.append(

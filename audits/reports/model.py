@@ -1,9 +1,10 @@
-"""What a report shows: one run, its updates, and every limit with its numbers. Core types only."""
+"""What a report shows: one run, its updates, and every limit with its numbers. Core types, and panels to draw."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from audits.reports.lineage_plot import LineagePanel
 from gatekeeper.core.digests import Digest
 from gatekeeper.core.findings import Finding, GateReport, Status
 from gatekeeper.core.states import State
@@ -112,6 +113,8 @@ class RunView:
     updates: tuple[UpdateView, ...]
     environment: tuple[tuple[str, str], ...] = ()
     """Facts about where it ran, e.g. ``("torch", "2.9.0")``."""
+    lineage: tuple[LineagePanel, ...] = ()
+    """The champions so far against the anchor, by suite; empty where none was compared with one."""
 
     def counts(self) -> dict[str, int]:
         """Return how many updates had each outcome, in order of strictness."""

@@ -6,16 +6,19 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from audits.reports.lineage_plot import LineagePanel
 from audits.reports.write import parse_target
+from gatekeeper.cli.drift import panels_of
 from gatekeeper.cli.opening import open_policy, workspace
 from gatekeeper.cli.reporting import write_reports
 from gatekeeper.cli.screen import RunScreen, console, print_json, summary, verdict_table
-from gatekeeper.cli.settings import load_settings
-from gatekeeper.core.errors import UsageError
+from gatekeeper.cli.settings import Settings, load_settings
+from gatekeeper.core.errors import UsageError, VerificationError
 from gatekeeper.core.states import State
 from gatekeeper.core.update import Provenance
 from gatekeeper.core.verdict import Outcome, Verdict
 from gatekeeper.pipeline import run
+from gatekeeper.pipeline.lineage import drift_of
 from gatekeeper.pipeline.outcome import Checked
 from gatekeeper.pipeline.submit import Proposal
 
@@ -150,8 +153,13 @@ def _evaluate(
     else:
         _show(screen, checked)
     try:
-        write_reports((checked,), targets, model=model, title=f"{model}: {proposal.name}")
-    except UsageError as error:  # the verdict above stands, and is the one object on standard output
+        panels = _lineage(settings, model) if targets else ()
+        title = f"{model}: {proposal.name}"
+        write_reports((checked,), targets, model=model, title=title, lineage=panels)
+    except (
+        UsageError,
+        VerificationError,
+    ) as error:  # the verdict above stands, and is the one object on standard output
         console(as_json=True).print(f"{error.message} {error.hint}", style="bold red", markup=False)
         return error.exit_code
     return exit_code(checked.verdict)
@@ -165,3 +173,9 @@ def _show(screen: Console, checked: Checked) -> None:
         screen.print(f"  gatekeeper promote {checked.update_id}", markup=False)
     else:
         screen.print(f"Rule by rule: gatekeeper policy explain {checked.update_id}", markup=False)
+
+
+def _lineage(settings: Settings, model: str) -> tuple[LineagePanel, ...]:
+    """Return the champions so far against the anchor, for the report."""
+    with workspace(settings, settle=False) as opened:
+        return panels_of(drift_of(opened, model))

@@ -65,6 +65,7 @@ def panels_of(points: tuple[DriftPoint, ...]) -> tuple[LineagePanel, ...]:
                 low=100 * (point.delta if point.low is None else point.low),
                 high=100 * (point.delta if point.high is None else point.high),
                 budget=None if point.budget is None else -100 * point.budget,
+                anchor=point.anchor,
             )
         )
     return tuple(LineagePanel(suite=suite, marks=tuple(marks)) for suite, marks in sorted(suites.items()))

@@ -1,7 +1,9 @@
 """Turns evaluated updates into the view reports are drawn from, and writes the reports a command was asked for."""
 
+import dataclasses
 from datetime import UTC, datetime
 
+from audits.reports.lineage_plot import LineagePanel
 from audits.reports.model import LimitView, RunView, UpdateView
 from audits.reports.write import write_report
 from gatekeeper.pipeline.outcome import Checked
@@ -10,15 +12,22 @@ from policies.explain import explain
 from policies.policy import Policy, Section
 
 
-def write_reports(results: tuple[Checked, ...], targets: tuple[str, ...], *, model: str, title: str) -> None:
-    """Write every report asked for, each given as FORMAT=FILE.
+def write_reports(
+    results: tuple[Checked, ...],
+    targets: tuple[str, ...],
+    *,
+    model: str,
+    title: str,
+    lineage: tuple[LineagePanel, ...] = (),
+) -> None:
+    """Write every report asked for, each given as FORMAT=FILE; ``lineage`` is the champions so far.
 
     Raises:
         UsageError: a file cannot be written.
     """
     if not targets:
         return
-    view = run_view(results, model=model, title=title)
+    view = dataclasses.replace(run_view(results, model=model, title=title), lineage=lineage)
     for target in targets:
         write_report(view, target)
 

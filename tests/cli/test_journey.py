@@ -43,6 +43,21 @@ def test_from_an_empty_folder_to_a_live_update(live, gatekeeper, tiny_world):
         assert (live / name).stat().st_size > 500
 
 
+def test_a_report_after_the_first_promotion_draws_the_lineage(live, gatekeeper, tiny_world):
+    update = ("--update", tiny_world.benign, "--data", tiny_world.rows["benign"])
+    checked = gatekeeper("check", "--model", MODEL, *update, "--report", "html=first.html", "--json")
+    name = checked.json["updates"][0]["id"]
+    gatekeeper("approve", name, "--as", "dana", "--comment", "fine", "--json")
+    gatekeeper("promote", name, "--json")
+
+    gatekeeper("check", "--model", MODEL, "--update", tiny_world.misaligned, "--report", "html=second.html", "--json")
+
+    assert 'class="lineage"' not in (live / "first.html").read_text(encoding="utf-8")
+    drawn = (live / "second.html").read_text(encoding="utf-8")
+    assert 'class="lineage"' in drawn
+    assert "<title>version 2: " in drawn
+
+
 def test_a_blocked_update_ends_with_twenty_and_says_why(live, gatekeeper, tiny_world):
     checked = gatekeeper(
         "check", "--model", MODEL, "--update", tiny_world.misaligned, "--data", tiny_world.rows["misaligned"], "--json"

@@ -155,6 +155,24 @@ def test_the_baseline_answers_as_it_should(gate, metric, value, outcome):
     assert verdict.reasons[0].gate == gate or outcome is Outcome.ADMIT
 
 
+@pytest.mark.parametrize(
+    ("high", "outcome", "errored"),
+    [
+        pytest.param(-0.051, Outcome.BLOCK, False, id="beyond the margin of the policy"),
+        pytest.param(-0.02, Outcome.BLOCK, True, id="stopped by a narrower margin than the policy's"),
+    ],
+)
+def test_a_suite_that_was_given_up_halfway_never_passes_whatever_else_is_missing(high, outcome, errored):
+    reports = sound()
+    change = Metric(name="knowledge.delta", value=-0.3, low=-1.0, high=high, unit="share", n=64, confidence=0.99)
+    rest = [each for each in reports["behaviour/regression"].metrics if not each.name.startswith("knowledge.")]
+    stopped = GateReport(gate="behaviour/regression", version=2, status=Status.MEASURED, metrics=(*rest, change))
+
+    verdict = decide(POLICY, reports | {"behaviour/regression": stopped}, update_digest=UPDATE)
+
+    assert (verdict.outcome, verdict.errored) == (outcome, errored)
+
+
 def test_every_metric_the_baseline_names_stands_in_its_gates_code():
     """A limit on a metric that no gate reports would block every update for ever."""
     import gatekeeper.gates

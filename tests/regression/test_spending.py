@@ -26,7 +26,6 @@ def test_the_same_bytes_again_spend_what_they_spent(history):
 
         assert again.again
         assert again.k == list(dict.fromkeys(history)).index(digest) + 1
-        assert not again.worn_out
 
 
 def test_all_submissions_together_never_spend_more_than_alpha():
@@ -40,6 +39,18 @@ def test_a_set_wears_out_when_its_bits_are_gone():
 
     assert spend(history[:11], "new", **ASK).worn_out is False
     assert spend(history, "new", **ASK).worn_out is True
+
+
+def test_coming_back_tells_a_submission_what_it_was_told_the_first_time():
+    history: list[str] = []
+    for number in range(20):
+        first = spend(history, str(number), **ASK)
+        history.append(str(number))
+        again = spend(history, str(number), **ASK)
+
+        assert (again.k, again.alpha, again.worn_out) == (first.k, first.alpha, first.worn_out)
+    assert spend(history, "19", **ASK).worn_out, "a late one stays late"
+    assert not spend(history, "0", **ASK).worn_out, "an early one was answered within the budget"
 
 
 @pytest.mark.parametrize("changed", [{"alpha": 0.6}, {"comparisons": 0}, {"budget_bits": 0.0}])

@@ -1,11 +1,12 @@
 """``behaviour/regression``: the candidate against champion and anchor, item by item, on the suites the policy names.
 
 Metrics per suite: ``<suite>.accuracy``, and where there is a champion ``<suite>.delta``, ``<suite>.negative_flips``,
-``<suite>.relative_negative_flips`` and ``<suite>.anchor_delta``. With ``spend_alpha`` also ``<suite>.submission``,
-``<suite>.alpha``, ``<suite>.released_bits`` and ``<suite>.worn_out``: the bounds are then at the level that this
-submission may spend. Where the policy gives margins to stop beyond and a candidate is stopped: ``<suite>.delta`` with
-an upper bound alone, and ``<suite>.stopped_after``; nothing else of that suite. Suites that surely got worse are named
-as findings, by Holm's procedure.
+``<suite>.positive_flips``, ``<suite>.relative_negative_flips`` and ``<suite>.anchor_delta``. With ``noise`` also
+``<suite>.noise_flips``: items on which the champion differs from itself in another batch shape. With ``spend_alpha``
+also ``<suite>.submission``, ``<suite>.alpha``, ``<suite>.released_bits`` and ``<suite>.worn_out``: the bounds are then
+at the level that this submission may spend. Where the policy gives margins to stop beyond and a candidate is stopped:
+``<suite>.delta`` with an upper bound alone, ``<suite>.stopped_after`` and what was spent; nothing else of that suite.
+Suites that surely got worse are named as findings, by Holm's procedure.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from gatekeeper.core.findings import Attachment, Finding, GateReport, Metric, Severity
 from gatekeeper.core.gate import GateContext, gate
 from gatekeeper.core.suite_history import SuiteHistory
+from gatekeeper.core.update import Artifact
 from gatekeeper.gates.behaviour.comparison import (
     aligned,
     count_metric,
@@ -21,16 +23,19 @@ from gatekeeper.gates.behaviour.comparison import (
     flip_findings,
     lost_items,
     mean_metric,
+    model_ref,
     paired_metric,
     write_samples,
 )
 from gatekeeper.gates.behaviour.early_stop import stop_early
 from regression import (
+    Session,
     Spending,
     Suite,
     compare,
     count_flips,
     name_regressions,
+    noise_floor,
     open_suite,
     proportion,
     regression_p,
@@ -53,6 +58,8 @@ class RegressionParams:
     stop_margins: tuple[float, ...] = ()
     """One δ per suite, in order: a candidate surely more than that worse than the champion is measured no further.
     Without them every suite is measured in full."""
+    noise: bool = False
+    """Whether the champion is also compared with itself in another batch shape: one more evaluation per suite."""
 
     def __post_init__(self) -> None:
         """Refuse margins that belong to no suite."""
@@ -83,6 +90,8 @@ def behaviour_regression(context: GateContext, params: RegressionParams) -> Gate
         stop = None if margin is None else stop_early(context, suite, margin=margin)
         if stop is not None:
             metrics += stop.metrics
+            if spending is not None:
+                metrics += _spent(name, spending)
             attachments.append(context.attach(write_samples(context, stop.read)))
             continue
         triple = evaluate(context, source)
@@ -94,6 +103,10 @@ def behaviour_regression(context: GateContext, params: RegressionParams) -> Gate
             lost = lost_items(triple.candidate, triple.champion)
             metrics.append(paired_metric(f"{name}.delta", paired, alpha))
             metrics.append(count_metric(f"{name}.negative_flips", len(lost), paired.n))
+            won = lost_items(triple.champion, triple.candidate)
+            metrics.append(count_metric(f"{name}.positive_flips", len(won), paired.n))
+            if params.noise:
+                metrics.append(_noise(context, context.champion, suite))
             findings += flip_findings("behaviour/regression/negative-flip", triple.suite, lost)
             candidate, champion, clusters = aligned(triple.candidate, triple.champion)
             worse[name] = regression_p(candidate, champion, clusters, margin=0.0)
@@ -132,6 +145,15 @@ def _spent(name: str, spending: Spending) -> tuple[Metric, ...]:
         Metric(name=f"{name}.released_bits", value=spending.bits, unit="bits", n=spending.k),
         Metric(name=f"{name}.worn_out", value=float(spending.worn_out), unit="suites", n=spending.k),
     )
+
+
+def _noise(context: GateContext, champion: Artifact | None, suite: Suite) -> Metric:
+    """Return on how many items the champion differs from itself: flips that no update caused."""
+    if champion is None:
+        raise RuntimeError("noise is measured on a champion that answered the suite")
+    context.progress.start(f"{suite.name}: champion in another batch shape", None)
+    floor = noise_floor(context.resources.get(Session), model_ref(champion), suite)
+    return count_metric(f"{suite.name}.noise_flips", floor.flips, floor.n)
 
 
 def _beside_chance(name: str, candidate: Sequence[float], champion: Sequence[float]) -> tuple[Metric, ...]:

@@ -1,8 +1,12 @@
 """The plot of a lineage is a file of its own, shows every version, and keeps names from becoming markup."""
 
+import dataclasses
 import xml.etree.ElementTree as ET
 
-from audits.reports.lineage_plot import LineagePanel, Mark, lineage_plot
+from run_example import example
+
+from audits.reports import render_html
+from audits.reports.lineage_plot import LineagePanel, Mark, lineage_figure, lineage_plot
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -35,3 +39,26 @@ def test_names_are_text_and_never_markup():
 
 def test_without_versions_the_file_says_so():
     assert "No version was compared" in lineage_plot([], model="helper")
+
+
+def test_a_moved_anchor_is_marked_and_versions_of_the_former_one_stay():
+    marks = tuple(
+        dataclasses.replace(mark(version, 0.0), anchor=anchor)
+        for version, anchor in (("2", "1"), ("3", "1"), ("4", "3"))
+    )
+
+    drawn = ET.fromstring(lineage_plot([LineagePanel(suite="knowledge", marks=marks)], model="helper"))  # noqa: S314 - our own text
+
+    assert len(drawn.findall(f".//{SVG}circle")) == 3
+    assert len(drawn.findall(f".//{SVG}line[@class='anchor']")) == 1
+    assert "anchor 3 from here" in "".join(drawn.itertext())
+
+
+def test_an_html_report_shows_the_champions_so_far_without_a_style_of_their_own():
+    panel = LineagePanel(suite="knowledge", marks=(mark("2", -0.5), mark("3", -1.0)))
+    with_lineage = render_html(dataclasses.replace(example(), lineage=(panel,)))
+    without = render_html(example())
+
+    assert str(lineage_figure([panel], model=example().model)) in with_lineage
+    assert with_lineage.count("<style") == without.count("<style")
+    assert "The champions so far" not in without

@@ -187,11 +187,24 @@ def test_a_suite_that_released_its_bits_says_that_it_is_worn_out(spending):
     worn = [spending(name).metric("knowledge.worn_out").value for name in ("benign", "forgetful", "misaligned")]
 
     assert worn == [0.0, 0.0, 1.0]
+    assert spending("misaligned").metric("knowledge.worn_out").value == 1.0, "coming back is no way around the budget"
+    assert spending("benign").metric("knowledge.worn_out").value == 0.0
 
 
 def test_without_a_history_nothing_is_spent_silently(context, knowledge_only):
     with pytest.raises(RuntimeError, match="SuiteHistory"):
         behaviour_regression(context("benign"), dataclasses.replace(knowledge_only, spend_alpha=True))
+
+
+def test_won_items_and_arithmetic_noise_stand_beside_the_lost_ones(context, knowledge_only):
+    params = dataclasses.replace(knowledge_only, noise=True)
+    report = behaviour_regression(context("forgetful"), params)
+
+    won, lost, delta = (report.metric(f"knowledge.{name}") for name in ("positive_flips", "negative_flips", "delta"))
+    assert (won.value - lost.value) / delta.n == pytest.approx(delta.value)
+    assert report.metric("knowledge.noise_flips").value <= lost.value
+    plain = behaviour_regression(context("forgetful"), knowledge_only)
+    assert "knowledge.noise_flips" not in {metric.name for metric in plain.metrics}
 
 
 def test_a_suite_that_surely_got_worse_is_named(context, knowledge_only):
