@@ -92,7 +92,7 @@ class _Function:
 
 _Loader.add_constructor(
     "!function",
-    lambda loader, node: _Function(str(loader.construct_scalar(node))),  # type: ignore[arg-type]
+    lambda loader, node: _Function(str(loader.construct_scalar(node))),  # type: ignore[arg-type]  # a scalar is what it is given
 )
 
 

@@ -133,7 +133,7 @@ def silence(world: FaultyWorld) -> float:
     with contextlib.suppress(GatekeeperError):
         move(workspace)
     took = time.perf_counter() - began
-    world.proxy.take = count  # type: ignore[method-assign]
+    world.proxy.take = count  # type: ignore[method-assign]  # and back
     world.proxy.disarm()
     workspace.store.close()
     world.wrong += world.settle()

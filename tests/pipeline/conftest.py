@@ -4,10 +4,12 @@ import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from broken_glass import agree, ask
 from people import PEOPLE, approve, notary
 from registry import FakeRegistry
 from tiny_policy import tiny_policy_text
 
+from gatekeeper.core.states import State
 from gatekeeper.gates.catalogue import discover
 from gatekeeper.pipeline import run
 from gatekeeper.pipeline.promote import promote
@@ -102,3 +104,20 @@ def look(workspace, policy):
         )
 
     return make
+
+
+@pytest.fixture
+def blocked(certified, propose):
+    """An update that forgot what the champion knows."""
+    checked = propose("forgetful")
+    assert checked.state is State.BLOCKED
+    return checked
+
+
+@pytest.fixture
+def broken(workspace, blocked, policy):
+    """The forgetful update, live for a day."""
+    asked = ask(workspace, blocked, policy)
+    agree(workspace, asked, policy)
+    promote(workspace, blocked.update_id, policy=policy)
+    return asked
