@@ -55,10 +55,15 @@ def decide(
         if request.action not in CARRIED_OUT:
             raise StateError(f"Request {request_id} is decided where it is asked for: gatekeeper {request.action}.")
         roles = roles_for(request, policy)
+        row = updates.require(session, request.update_id)
+        if decision is Decision.REJECT and row.state is State.PROMOTING:
+            raise StateError(f"Request {request_id} is being carried out.", hint="Go back afterwards: rollback.")
+        if decision is Decision.APPROVE and request.action == BREAK_GLASS:
+            _require_same_policy(session, row, policy)
         if decision is Decision.REJECT:
             refuse(workspace, session, request, signer, roles=roles)
             close_way_back(session, request)
-            if updates.require(session, request.update_id).state is State.BREAK_GLASS:
+            if request.action == BREAK_GLASS and row.state in _FROM[PromotionKind.BREAK_GLASS]:
                 updates.move(session, request.update_id, State.BLOCKED, now=signer.moment)
             given = len(requests.decisions(session, request_id))
         elif request.action == BREAK_GLASS:
@@ -95,7 +100,10 @@ def carry_out_granted(
     kind = PromotionKind(request.action)
     _require_time(request, moment)
     with workspace.store.reading() as session:
-        _require_state(updates.require(session, request.update_id), kind)
+        row = updates.require(session, request.update_id)
+        _require_state(row, kind)
+        if kind is PromotionKind.BREAK_GLASS:
+            _require_same_policy(session, row, policy)
     present = workspace.registry.alias_version(request.model, request.alias)
     if present != request.expected_previous:
         raise PromotionConflict(
@@ -125,6 +133,7 @@ def _intend(
         row = updates.require(session, asked.update_id)
         _require_state(row, kind)
         if kind is PromotionKind.BREAK_GLASS:
+            _require_same_policy(session, row, policy)
             updates.move(session, row.id, State.PROMOTING, now=moment)
         return intend(
             workspace,
@@ -153,6 +162,11 @@ def _require_state(row: UpdateRow, kind: PromotionKind) -> None:
             f"Update {row.id} is {row.state} now: what people agreed to is not about that any more.",
             hint="Refuse the request, or let its time run out: gatekeeper status.",
         )
+
+
+def _require_same_policy(session: Session, row: UpdateRow, policy: Policy) -> None:
+    if binding_of(session, row)[1].policy_digest != policy.digest:
+        raise StateError("The policy has changed since this verdict.", hint="Propose the update again.")
 
 
 def _require_time(request: RequestRow, moment: datetime) -> None:

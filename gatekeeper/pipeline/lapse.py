@@ -13,8 +13,10 @@ from sqlalchemy.orm import Session
 from audits.ledger.events import Event
 from audits.ledger.leaf import label
 from audits.ledger.log import append
-from gatekeeper.core.errors import PromotionConflict, VerificationError
+from gatekeeper.core.digests import Digest
+from gatekeeper.core.errors import InputError, PromotionConflict, RegistryError, VerificationError
 from gatekeeper.core.states import State
+from gatekeeper.core.verdict import Outcome
 from gatekeeper.pipeline.break_glass import broken_by
 from gatekeeper.pipeline.granted import BREAK_GLASS
 from gatekeeper.pipeline.judge import ACTOR
@@ -76,7 +78,19 @@ def _is_overdue(session: Session, request: RequestRow, moment: datetime) -> bool
     row = updates.require(session, request.update_id)
     broken = broken_by(session, row)
     over = request.valid_until is not None and request.valid_until <= moment
-    return over and row.state in _WAS_LIVE and broken is not None and broken.id == request.id
+    unsettled = row.state in _WAS_LIVE and broken is not None and broken.id == request.id
+    return over and unsettled and not _admitted_since(session, row)
+
+
+def _admitted_since(session: Session, row: UpdateRow) -> bool:
+    """Return whether the same bytes went live by an ordinary promotion as well: revoking them would take that away."""
+    if row.state is State.ACTIVE:
+        return False
+    others = [
+        each for each in updates.with_digest(session, row.model, Digest(row.manifest_digest)) if each.id != row.id
+    ]
+    live = [each for each in others if each.state in (State.PROMOTING, State.ACTIVE, State.SUPERSEDED)]
+    return any(binding_of(session, each)[1].outcome is not Outcome.BLOCK for each in live)
 
 
 def _let_go(workspace: Workspace, request_id: str, moment: datetime) -> None:
@@ -104,8 +118,8 @@ def _end(workspace: Workspace, request: RequestRow, moment: datetime) -> str:
         intent = _way_back(workspace, row, request, moment)
         if intent is not None:
             # Somebody moved the alias, or changed what lies behind it: what is over is revoked all the same.
-            with suppress(PromotionConflict, VerificationError):
-                carry_out(workspace, [intent])
+            with suppress(PromotionConflict, VerificationError, InputError):
+                _go_back(workspace, intent)
     with workspace.store.transaction() as session:
         row = updates.require(session, request.update_id)
         entry = append(
@@ -129,6 +143,21 @@ def _end(workspace: Workspace, request: RequestRow, moment: datetime) -> str:
         close_way_back(session, request)
     publish(workspace, row.model, now=moment)
     return request.update_id
+
+
+def _go_back(workspace: Workspace, intent: PromotionRow) -> None:
+    """Move the alias back; a version that was deleted is nothing to wait for.
+
+    Raises:
+        PromotionConflict, VerificationError, InputError: it cannot go back to that.
+        RegistryError: the registry cannot be asked; it may be repeated.
+    """
+    try:
+        carry_out(workspace, [intent])
+    except RegistryError as error:
+        if workspace.registry.has_version(intent.model, intent.version):
+            raise
+        raise VerificationError(f"Version {intent.version} of {intent.model} was deleted.") from error
 
 
 def _way_back(workspace: Workspace, row: UpdateRow, request: RequestRow, moment: datetime) -> PromotionRow | None:

@@ -342,10 +342,14 @@ def _end_request(session: Session, intent: PromotionRow, *, done: bool) -> None:
     request = requests.require(session, intent.request_id)
     if done and request.state is not RequestState.DONE:
         close_request(session, request, RequestState.DONE)
-    if done and intent.kind is PromotionKind.REVIEW:
-        for former in requests.of_update(session, intent.update_id):
-            close_way_back(session, former)
-    elif not done and intent.kind is PromotionKind.ROLLBACK and request.return_of is None:
+    for other in requests.of_update(session, intent.update_id) if done else ():
+        if intent.kind is PromotionKind.REVIEW:
+            close_way_back(session, other)
+        # One consent is used once: what was asked for twice is not carried out twice.
+        waiting = other.state in (RequestState.OPEN, RequestState.APPROVED) and other.return_of is None
+        if waiting and other.id != request.id and other.action == request.action:
+            close_request(session, other, RequestState.EXPIRED)
+    if not done and intent.kind is PromotionKind.ROLLBACK and request.return_of is None:
         close_request(session, request, RequestState.EXPIRED)
 
 

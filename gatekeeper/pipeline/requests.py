@@ -161,7 +161,9 @@ def _record(
     """Write down one person's decision, signed, with its ledger entry."""
     person, key = signer.person, signer.key
     waiting = {RequestState.OPEN} if decision is Decision.APPROVE else {RequestState.OPEN, RequestState.APPROVED}
-    if request.state not in waiting or signer.moment >= request.expires:
+    # What may still be carried out can still be refused.
+    ends = request.expires if decision is Decision.APPROVE else request.valid_until or request.expires
+    if request.state not in waiting or signer.moment >= ends:
         raise StateError(f"Request {request.id} is not open any more.", hint="Ask for it again.")
     principal = require_role(workspace, person, roles)
     require_own_key(workspace, principal, signer.policy, key)
@@ -183,7 +185,7 @@ def _record(
             update_digest=binding.update_digest,
             policy_digest=binding.policy_digest,
             evidence_digest=binding.evidence_digest,
-            expires=rfc3339(request.expires),
+            expires=rfc3339(request.valid_until or request.expires),
         ),
         key,
     )

@@ -97,3 +97,18 @@ def test_what_was_rolled_back_meanwhile_does_not_become_it(workspace, registry, 
         promote(workspace, second.update_id, policy=policy)
 
     assert registry.aliases[MODEL]["anchor"] == "1"
+
+
+def test_what_was_agreed_to_twice_is_carried_out_once(workspace, registry, certified, second, policy):
+    agree(workspace, ask(workspace, second, policy), policy)
+    again = ask(workspace, second, policy)
+    agree(workspace, again, policy)
+    promote(workspace, second.update_id, policy=policy)
+    back = ask(workspace, certified, policy)
+    agree(workspace, back, policy)
+    promote(workspace, certified.update_id, policy=policy)
+
+    with pytest.raises(StateError, match="ACTIVE, not approved"):
+        promote(workspace, second.update_id, policy=policy)
+
+    assert registry.aliases[MODEL]["anchor"] == "1"

@@ -1,5 +1,7 @@
 """What was put live over its verdict ends: by its limit, a review, a rollback, a refusal, or a second break."""
 
+import dataclasses
+
 import pytest
 from broken_glass import MODEL, agree, ask, ask_to_keep, later, passport_of, request_state
 from people import PEOPLE, approve, key_of, notary, person, trusting
@@ -243,3 +245,53 @@ def test_a_second_break_while_one_is_live_goes_back_to_what_was_admitted(
 
     assert registry.aliases[MODEL]["champion"] == "1"
     assert state_of(workspace, certified.update_id) is State.ACTIVE
+
+
+def test_three_days_of_permission_can_be_used_on_the_second(workspace, registry, blocked, policy):
+    asked = ask(workspace, blocked, policy, hours=72, now=later(-30))
+    agree(workspace, asked, policy, now=later(-29))
+
+    promote(workspace, blocked.update_id, policy=policy)
+
+    assert registry.aliases[MODEL]["champion"] == "2"
+
+
+def test_a_deleted_version_to_go_back_to_keeps_no_limit_from_ending(workspace, registry, blocked, broken):
+    registry.versions[MODEL] = [each for each in registry.versions[MODEL] if each.version != "1"]
+
+    assert lapse(workspace, now=later(25)) == (blocked.update_id,)
+
+    assert state_of(workspace, blocked.update_id) is State.REVOKED
+
+
+def test_a_policy_that_changed_takes_no_second_signature_and_puts_nothing_live(workspace, registry, blocked, policy):
+    changed = dataclasses.replace(policy, version=2)
+    asked = ask(workspace, blocked, policy)
+
+    with pytest.raises(StateError, match="policy has changed"):
+        agree(trusting(workspace, changed), asked, changed)
+    agree(workspace, asked, policy)
+    with pytest.raises(StateError, match="policy has changed"):
+        promote(trusting(workspace, changed), blocked.update_id, policy=changed)
+
+    assert len(registry.versions[MODEL]) == 1
+
+
+def test_a_refusal_after_a_failed_promotion_blocks_it_again(workspace, registry, blocked, policy):
+    people = {**PEOPLE, "eve": person("eve", "admin")}
+    object.__setattr__(workspace, "principals", people)
+    object.__setattr__(workspace, "notary", notary(workspace.lock_file.parent, registry.id, policy, people=people))
+    asked = ask(workspace, blocked, policy)
+    agree(workspace, asked, policy)
+
+    def refuse(step):
+        if step == "set":
+            raise RegistryError("the registry is down")
+
+    registry.before = refuse
+    with pytest.raises(RegistryError):
+        promote(workspace, blocked.update_id, policy=policy)
+    registry.before = lambda step: None
+    agree(workspace, asked, policy, person="eve", decision=Decision.REJECT)
+
+    assert state_of(workspace, blocked.update_id) is State.BLOCKED
