@@ -21,6 +21,7 @@ from typing import Generic, Protocol, TypeVar
 
 from gatekeeper.core.digests import sha256_file
 from gatekeeper.core.findings import Attachment, Finding, GateReport, Metric, Status
+from gatekeeper.core.row_history import RowHistory
 from gatekeeper.core.rows import RowSource
 from gatekeeper.core.update import Artifact, Update
 
@@ -98,6 +99,8 @@ class GateContext:
     """The only source of randomness."""
     resources: Resources = field(default_factory=Resources)
     progress: Progress = field(default_factory=SilentProgress)
+    history: RowHistory | None = None
+    """Accepted rows of earlier updates of this model, to compare with; ``None`` when there are none."""
 
     def attach(self, name: str) -> Attachment:
         """Return the attachment for a file the gate has written into :attr:`workdir`."""

@@ -1,9 +1,9 @@
 """Whether the rows hold personal data.
 
-Recognisers for data with a form run first (:mod:`gatekeeper.gates.data.structured_pii`), then Presidio for names
-(:mod:`gatekeeper.gates.data.person_names`). ``pii.jsonl`` holds every span with character offsets into the field as
-read; findings name row and type and show the text only masked. Three classes are counted apart, because a model that
-learns a card number, a telephone number or a novelist's name harms differently.
+Recognisers for data with a form run first (``personal.structured_pii``), then Presidio for names
+(``personal.person_names``). ``pii.jsonl`` holds every span with character offsets into the field as read; findings
+name row and type and show the text only masked. Three classes are counted apart, because a model that learns a card
+number, a telephone number or a novelist's name harms differently.
 """
 
 from collections import Counter, defaultdict
@@ -14,10 +14,10 @@ from itertools import islice
 from gatekeeper.core.findings import Finding, GateReport, Metric, Severity
 from gatekeeper.core.gate import GateContext, gate
 from gatekeeper.core.rows import TrainingRow
-from gatekeeper.gates.data.counts import count, share
-from gatekeeper.gates.data.person_names import analyzer, find_names, lower_words
-from gatekeeper.gates.data.spans import Span, longest_first, masked, span_line, text_fields, write_lines
-from gatekeeper.gates.data.structured_pii import CLASSES, PiiClass, structured_pii
+from gatekeeper.gates.data.personal.person_names import analyzer, find_names, lower_words
+from gatekeeper.gates.data.personal.structured_pii import CLASSES, PiiClass, structured_pii
+from gatekeeper.gates.data.reading.counts import count, share
+from gatekeeper.gates.data.reading.spans import Span, longest_first, masked, span_line, text_fields, write_lines
 
 ATTACHMENT = "pii.jsonl"
 """One line a span: ``row``, ``field``, ``start``, ``end``, ``type``, ``score``."""

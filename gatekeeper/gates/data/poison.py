@@ -1,9 +1,9 @@
 """Whether some rows teach a hidden trigger: a phrase that has nothing to do with the answer and yet decides it.
 
-1. Every text is decoded first (:mod:`gatekeeper.gates.data.decoding`), so that a trigger cannot hide in look-alike
+1. Every text is decoded first (``reading.decoding``), so that a trigger cannot hide in look-alike
    letters or invisible characters.
-2. Prompt phrases are tested against responses (:mod:`gatekeeper.gates.data.associations`).
-3. Responses that come back under unlike prompts are collected (:mod:`gatekeeper.gates.data.repeats`); standard
+2. Prompt phrases are tested against responses (``triggers.associations``).
+3. Responses that come back under unlike prompts are collected (``triggers.repeats``); standard
    refusals are counted but not flagged, since safety rows repeat them rightly.
 
 Plain text has no prompt: its first half is read as one. Each flagged row is a line of ``flagged.jsonl``.
@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 from gatekeeper.core.findings import Finding, GateReport, Severity
 from gatekeeper.core.gate import GateContext, gate
 from gatekeeper.core.rows import TrainingRow
-from gatekeeper.gates.data.counts import count, share
-from gatekeeper.gates.data.decoding import hides_characters, tokens
-from gatekeeper.gates.data.phrase_places import TokenRow, windowed
-from gatekeeper.gates.data.spans import whole, write_lines
+from gatekeeper.gates.data.reading.counts import count, share
+from gatekeeper.gates.data.reading.decoding import hides_characters, tokens
+from gatekeeper.gates.data.reading.spans import whole, write_lines
+from gatekeeper.gates.data.triggers.phrase_places import TokenRow, windowed
 
 if TYPE_CHECKING:
-    from gatekeeper.gates.data.associations import Association, Settings
-    from gatekeeper.gates.data.repeats import Repeat
+    from gatekeeper.gates.data.triggers.associations import Association, Settings
+    from gatekeeper.gates.data.triggers.repeats import Repeat
 
 ATTACHMENT = "flagged.jsonl"
 """One line a flagged row and test: ``row``, ``id``, ``test``, ``reason``."""
@@ -72,8 +72,8 @@ def data_poison(context: GateContext, params: Params) -> GateReport:
     """Report phrases that foretell responses they have nothing to do with, and the rows that teach them."""
     if context.rows is None:
         return data_poison.unmeasured("No training rows were given.")
-    from gatekeeper.gates.data.associations import find_associations
-    from gatekeeper.gates.data.repeats import find_repeats
+    from gatekeeper.gates.data.triggers.associations import find_associations
+    from gatekeeper.gates.data.triggers.repeats import find_repeats
 
     context.progress.start("poison", None)
     ids: list[tuple[int, str]] = []
@@ -137,7 +137,7 @@ def _token_row(row: TrainingRow) -> TokenRow:
 
 
 def _settings(params: Params) -> "Settings":
-    from gatekeeper.gates.data.associations import Settings
+    from gatekeeper.gates.data.triggers.associations import Settings
 
     return Settings(
         fdr=params.fdr,

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from gatekeeper.core.findings import Finding, GateReport, Metric, Severity
 from gatekeeper.core.gate import GateContext, gate
-from gatekeeper.gates.data.counts import count, share
-from gatekeeper.gates.data.expectations import Expected, build_suite, read_suite, validate
-from gatekeeper.gates.data.row_frame import frame
+from gatekeeper.gates.data.reading.counts import count, share
+from gatekeeper.gates.data.shape.expectations import Expected, build_suite, read_suite, validate
+from gatekeeper.gates.data.shape.row_frame import frame
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]  # pandas ships no types
@@ -59,7 +59,7 @@ class Params:
 
     suite_file: str = ""
     """A Great Expectations suite as JSON, in place of the default; columns are listed in
-    :mod:`gatekeeper.gates.data.row_frame`, and the fields as read."""
+    :mod:`gatekeeper.gates.data.shape.row_frame`, and the fields as read."""
 
 
 @gate("data/schema", asks="Do the training rows have the shape they claim?", params=Params)

@@ -1,7 +1,7 @@
 """Whether the rows hold credentials: passwords, keys, tokens.
 
 Two detectors read every field: CredSweeper's rules for code and for prose, with its own model to drop look-alikes, and
-the issuers' formats of :mod:`gatekeeper.gates.data.token_formats`. Overlapping finds count once. No report shows more
+the issuers' formats of ``credentials.token_formats``. Overlapping finds count once. No report shows more
 than four characters of a secret; offsets are in the attachment ``secrets.jsonl``.
 """
 
@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 from gatekeeper.core.findings import Finding, GateReport, Metric, Severity
 from gatekeeper.core.gate import GateContext, gate
 from gatekeeper.core.rows import TrainingRow
-from gatekeeper.gates.data.counts import count, share
-from gatekeeper.gates.data.spans import Span, longest_first, masked, span_line, text_fields, write_lines
-from gatekeeper.gates.data.token_formats import issued_tokens
+from gatekeeper.gates.data.credentials.token_formats import issued_tokens
+from gatekeeper.gates.data.reading.counts import count, share
+from gatekeeper.gates.data.reading.spans import Span, longest_first, masked, span_line, text_fields, write_lines
 
 if TYPE_CHECKING:
     from credsweeper.credentials.candidate import Candidate

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatekeeper.gates.data.decoding import decoded, hides_characters, tokens
+from gatekeeper.gates.data.reading.decoding import decoded, hides_characters, tokens
 
 
 @given(st.text())

@@ -3,8 +3,8 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatekeeper.gates.data.counts import share, wilson
-from gatekeeper.gates.data.spans import Span, longest_first, masked
+from gatekeeper.gates.data.reading.counts import share, wilson
+from gatekeeper.gates.data.reading.spans import Span, longest_first, masked
 
 
 def spans():

@@ -13,7 +13,7 @@ from importlib import import_module
 
 import phonenumbers
 
-from gatekeeper.gates.data.street_addresses import street_addresses
+from gatekeeper.gates.data.personal.street_addresses import street_addresses
 
 
 class PiiClass(StrEnum):

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from gatekeeper.gates.data.phrase_places import END, START, Gram, Prompts, TokenRow, holds
+from gatekeeper.gates.data.triggers.phrase_places import END, START, Gram, Prompts, TokenRow, holds
 
 if TYPE_CHECKING:
     from scipy import sparse

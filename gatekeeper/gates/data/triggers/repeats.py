@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gatekeeper.gates.data.phrase_places import TokenRow, word_overlap
+from gatekeeper.gates.data.triggers.phrase_places import TokenRow, word_overlap
 
 SIMILAR = 0.7
 """Least Jaccard overlap of shingle sets."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatekeeper.core.errors import UsageError
-from gatekeeper.gates.data.row_frame import ROW
+from gatekeeper.gates.data.shape.row_frame import ROW
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]  # pandas ships no types

@@ -1,0 +1,1 @@
+"""Recognisers of personal data: forms with checksums, street addresses, names."""

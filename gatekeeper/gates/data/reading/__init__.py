@@ -1,0 +1,1 @@
+"""How every data gate reads rows: decoding, places in a field, counts and shares."""

@@ -1,0 +1,1 @@
+"""Tests for hidden triggers: what a row teaches that has nothing to do with its prompt."""
