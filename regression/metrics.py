@@ -102,8 +102,8 @@ def _choice(suite: Suite, item: ChoiceItem, output: Output) -> tuple[tuple[str, 
     bare = [choice.removeprefix(suite.delimiter) for choice in item.choices]
     lengths: Mapping[str, Sequence[float]] = {
         "acc": [1] * len(bare),
-        "acc_norm": [len(text) for text in bare],
-        "acc_bytes": [len(text.encode()) for text in bare],
+        "acc_norm": [len(text) or 1 for text in bare],
+        "acc_bytes": [len(text.encode()) or 1 for text in bare],
         "acc_tokens": output.counts or [1] * len(bare),
     }
     found = []

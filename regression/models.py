@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +100,15 @@ class Encoder:
     def ids(self, text: str) -> list[int]:
         """Token ids of a text, nothing added."""
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def whole(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text as a model reads it: begun as the tokenizer begins one, unless it says so itself."""
+        encoded = self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+        begin = str(self.tokenizer.decode(list(self.prefix)))
+        return [
+            list(ids) if begin and text.startswith(begin) else [*self.prefix, *ids]
+            for text, ids in zip(texts, encoded, strict=True)
+        ]
 
     def chat(self, messages: tuple[tuple[str, str], ...]) -> list[int]:
         """Token ids of a conversation in the model's chat template, up to where the reply begins.

@@ -1,220 +1,87 @@
-"""Log-likelihoods of choices and texts, the output layer evaluated only where something is scored.
-
-A choice item is one row: its prompt once, then every choice but its last token as a branch that sees the prompt and
-itself. Architectures whose attention is not known to follow such a mask get one row per choice instead. Which rows
-run together depends on their lengths alone, never on free memory, so that two models with one tokenizer run the same
-shapes.
-"""
+"""Log-likelihoods of choices and texts, the output layer evaluated only where something is scored."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from regression.cache import Output
 from regression.errors import ModelError
-from regression.models import Encoder
-from regression.suites import ChoiceItem, ClozeItem, PhrasesItem, TextItem
+from regression.header import Header
+from regression.rows import Row, Unit, attention_mask, in_turns
+from regression.suites import Item, TextItem
 
 BRANCHING: Final = ("llama", "qwen2", "qwen3")
 """Architectures whose attention takes any mask: branched and separate rows are tested to agree."""
 TOP: Final = 64
 """Log-probabilities kept at each position of a text."""
-WINDOW: Final = 1024
-"""Longer texts are read in windows of so many tokens, each on its own."""
 CHUNK: Final = 64
 """Positions normalised at once."""
+MOST: Final = 2048
+"""Padded tokens run at once, unless the caller says otherwise."""
 REFINED: Final = 96
 """Largest logits computed again in float32 at each place, besides the scored tokens."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One sequence to run."""
+def run_units(
+    model: Any, items: Sequence[Item], units: Sequence[Unit], *, header: Header | None = None, most: int = MOST
+) -> dict[int, Output]:
+    """Run the units' rows once and return each member's output, by its index.
 
-    tokens: tuple[int, ...]
-    branches: tuple[int, ...]
-    """Per token: 0 for the stem, else the number of its branch."""
-    places: tuple[int, ...]
-    """Per token: its position id."""
-    targets: tuple[tuple[int, int, int], ...]
-    """(index of the token that predicts, token predicted, which number of the output it adds to)."""
+    Choices and phrases: log-likelihoods in nats, summed over the tokens of each; minus infinity for what no row
+    scores. Texts: one sum, and the largest log-probabilities of every position.
 
-
-Scored: TypeAlias = ChoiceItem | ClozeItem | PhrasesItem
-"""Items with texts to score after a prompt."""
-
-
-def choice_rows(item: Scored, encoder: Encoder, *, branching: bool) -> tuple[Row, ...]:
-    """Return the rows of one choice item.
-
-    The stem is what prompt and every prompt-with-choice have in common as tokens, so that a tokenizer that merges
-    across the boundary still scores the same text.
+    Args:
+        model: the causal language model.
+        items: the suite's items; all members are of one kind.
+        units: what to run together.
+        header: keys and values of what every row continues from.
+        most: padded tokens to run at once; only a single long text ever holds more.
 
     Raises:
-        ModelError: the tokenizer leaves nothing to predict from, or nothing to predict.
+        ModelError: a log-probability is not finite.
     """
-    wholes = [[*encoder.prefix, *encoder.ids(item.prompt + choice)] for choice in item.choices]
-    prompt = [*encoder.prefix, *encoder.ids(item.prompt)]
-    shared = 0
-    while shared < len(prompt) and all(len(w) > shared and w[shared] == prompt[shared] for w in wholes):
-        shared += 1
-    if shared == 0 or any(len(whole) <= shared for whole in wholes):
-        raise ModelError(
-            f"the tokenizer gives nothing to score for item {item.id!r}.",
-            hint="Check the tokenizer against the suite's language.",
-        )
-    stem = prompt[:shared]
-    endings = [whole[shared:] for whole in wholes]
-    if not branching:
-        return tuple(
-            Row(
-                tokens=(*stem, *ending[:-1]),
-                branches=(0,) * (shared + len(ending) - 1),
-                places=tuple(range(shared + len(ending) - 1)),
-                targets=tuple((shared - 1 + n, token, k) for n, token in enumerate(ending)),
-            )
-            for k, ending in enumerate(endings)
-        )
-    tokens, branches, places = list(stem), [0] * shared, list(range(shared))
-    targets: list[tuple[int, int, int]] = []
-    for k, ending in enumerate(endings):
-        start = len(tokens)
-        targets.append((shared - 1, ending[0], k))
-        targets += [(start + n, token, k) for n, token in enumerate(ending[1:])]
-        tokens += ending[:-1]
-        branches += [k + 1] * (len(ending) - 1)
-        places += range(shared, shared + len(ending) - 1)
-    return (Row(tokens=tuple(tokens), branches=tuple(branches), places=tuple(places), targets=tuple(targets)),)
-
-
-def text_rows(item: TextItem, encoder: Encoder, *, window: int = WINDOW) -> tuple[Row, ...]:
-    """Return the rows of one text; the first token of a window counts only after a begin token.
-
-    Raises:
-        ModelError: fewer than two tokens.
-    """
-    ids = encoder.ids(item.text)
-    step = window - len(encoder.prefix)
-    rows = []
-    for start in range(0, len(ids), step):
-        part = [*encoder.prefix, *ids[start : start + step]]
-        if len(part) < 2:
-            continue
-        rows.append(
-            Row(
-                tokens=tuple(part[:-1]),
-                branches=(0,) * (len(part) - 1),
-                places=tuple(range(len(part) - 1)),
-                targets=tuple((n, token, 0) for n, token in enumerate(part[1:])),
-            )
-        )
-    if not rows:
-        raise ModelError(f"the tokenizer gives nothing to score for item {item.id!r}.")
-    return tuple(rows)
-
-
-def rolling_rows(item: TextItem, encoder: Encoder, *, window: int) -> tuple[Row, ...]:
-    """Return the rows of one text, every token of which counts: the first is predicted from the begin token.
-
-    Later windows begin with the token before them, and the last one reaches back as far as the window is long.
-
-    Raises:
-        ModelError: nothing to score, or a tokenizer without begin and end token.
-
-    Source:
-        ``get_rolling_token_windows`` of lm-evaluation-harness 0.4.13 with one token of context.
-    """
-    begin = encoder.tokenizer.bos_token_id
-    begin = encoder.tokenizer.eos_token_id if begin is None else begin
-    ids = encoder.ids(item.text)
-    if begin is None or not ids:
-        raise ModelError(f"the tokenizer gives nothing to score for item {item.id!r}.")
-    whole = [begin, *ids]
-    rows = []
-    for done in range(0, len(ids), window):
-        end = min(done + window, len(ids))
-        start = max(0, end - window)
-        part = whole[start:end]
-        rows.append(
-            Row(
-                tokens=tuple(part),
-                branches=(0,) * len(part),
-                places=tuple(range(len(part))),
-                targets=tuple((n - start, whole[n + 1], 0) for n in range(done, end)),
-            )
-        )
-    return tuple(rows)
-
-
-def plan(lengths: Sequence[int], budget: int) -> tuple[tuple[int, ...], ...]:
-    """Group indices into batches: shortest first, padded size at most ``budget`` tokens, ties in given order.
-
-    A single sequence over the budget is a batch of its own. The result depends on the arguments alone.
-    """
-    batches: list[list[int]] = []
-    for index in sorted(range(len(lengths)), key=lambda n: (lengths[n], n)):
-        if batches and (len(batches[-1]) + 1) * lengths[index] <= budget:
-            batches[-1].append(index)
-        else:
-            batches.append([index])
-    return tuple(map(tuple, batches))
-
-
-def run_choices(model: Any, batch: Sequence[tuple[Scored, tuple[Row, ...]]]) -> list[Output]:
-    """Return each item's log-likelihood per choice, in nats, summed over the choice's tokens."""
     import torch
 
-    rows = [row for _, own in batch for row in own]
-    found, likeliest, _ = _log_probabilities(model, rows, top=0)
-    outputs = []
+    texts = isinstance(items[units[0].members[0]], TextItem)
+    parts = in_turns([row for unit in units for row in unit.rows], most)
+    ran = [_log_probabilities(model, part, header=header, top=TOP if texts else 0) for part in parts]
+    found, likeliest, tops = ([one for values in side for one in values] for side in zip(*ran, strict=True))
+    outputs: dict[int, Output] = {}
     start = 0
-    for item, own in batch:
-        sums = torch.zeros(len(item.choices), dtype=torch.float64)
-        counts = torch.zeros(len(item.choices), dtype=torch.long)
-        greedy = torch.ones(len(item.choices), dtype=torch.bool)
-        part = slice(start, start + len(own))
-        for row, values, best in zip(own, found[part], likeliest[part], strict=True):
-            places = torch.tensor([k for _, _, k in row.targets])
+    for unit in units:
+        width = max(1 if texts else len(getattr(items[n], "choices", ())) for n in unit.members)
+        cells = len(unit.members) * width
+        sums = torch.zeros(cells, dtype=torch.float64)
+        counts = torch.zeros(cells, dtype=torch.long)
+        greedy = torch.ones(cells, dtype=torch.bool)
+        own_rows = slice(start, start + len(unit.rows))
+        start += len(unit.rows)
+        for row, values, best in zip(unit.rows, found[own_rows], likeliest[own_rows], strict=True):
+            places = torch.tensor([member * width + number for _, _, member, number in row.targets])
             sums.index_add_(0, places, values.double())
-            counts += places.bincount(minlength=len(item.choices))
+            counts += places.bincount(minlength=cells)
             greedy[places[~best]] = False
-        start += len(own)
         # What no row scores is left out on purpose: it adds nothing to any sum of probabilities.
         sums[counts == 0] = -torch.inf
         greedy[counts == 0] = False
-        outputs.append(
-            Output(
-                numbers=tuple(sums.tolist()),
-                counts=tuple(counts.tolist()),
-                greedy=tuple(greedy.tolist()),
-                read=sum(len(row.tokens) for row in own),
+        for member, (n, read) in enumerate(zip(unit.members, unit.read, strict=True)):
+            if texts:
+                packed = b"".join(tops[own_rows])
+                outputs[n] = Output(numbers=(float(sums[0]),), read=read, written=int(counts[0]), top=packed)
+                continue
+            own = slice(member * width, member * width + len(getattr(items[n], "choices", ())))
+            outputs[n] = Output(
+                numbers=tuple(sums[own].tolist()),
+                counts=tuple(counts[own].tolist()),
+                greedy=tuple(greedy[own].tolist()),
+                read=read,
             )
-        )
     return outputs
 
 
-def run_texts(model: Any, batch: Sequence[tuple[TextItem, tuple[Row, ...]]]) -> list[Output]:
-    """Return each text's log-likelihood in nats, with the largest log-probabilities of every position."""
-    rows = [row for _, own in batch for row in own]
-    found, _, tops = _log_probabilities(model, rows, top=TOP)
-    outputs = []
-    start = 0
-    for _, own in batch:
-        part = slice(start, start + len(own))
-        start += len(own)
-        outputs.append(
-            Output(
-                numbers=(sum(values.double().sum().item() for values in found[part]),),
-                read=sum(len(row.tokens) for row in own),
-                written=sum(len(row.targets) for row in own),
-                top=b"".join(tops[part]),
-            )
-        )
-    return outputs
-
-
-def _log_probabilities(model: Any, rows: Sequence[Row], *, top: int) -> tuple[list[Any], list[Any], list[bytes]]:
+def _log_probabilities(
+    model: Any, rows: Sequence[Row], *, header: Header | None, top: int
+) -> tuple[list[Any], list[Any], list[bytes]]:
     """Run the rows once.
 
     Returns:
@@ -236,17 +103,21 @@ def _log_probabilities(model: Any, rows: Sequence[Row], *, top: int) -> tuple[li
     for n, row in enumerate(rows):
         ids[n, : len(row.tokens)] = torch.tensor(row.tokens)
         places[n, : len(row.tokens)] = torch.tensor(row.places)
-    # Padding stands on the right, where causal attention never looks; only branches need a mask.
-    mask = _mask(rows, width).to(device) if any(any(row.branches) for row in rows) else None
-    spots = sorted({(n, index) for n, row in enumerate(rows) for index, _, _ in row.targets})
+    # Padding stands on the right, where causal attention never looks; only branches and a header need a mask.
+    mask = None
+    if header is not None or not all(row.plain for row in rows):
+        mask = attention_mask(rows, header=header.length if header else 0, width=width).to(device)
+    spots = sorted({(n, index) for n, row in enumerate(rows) for index, *_ in row.targets})
     where = {spot: k for k, spot in enumerate(spots)}
-    wanted = torch.tensor(
-        [where[n, index] for n, row in enumerate(rows) for index, _, _ in row.targets], device=device
-    )
-    tokens = torch.tensor([token for row in rows for _, token, _ in row.targets], device=device)
+    wanted = torch.tensor([where[n, index] for n, row in enumerate(rows) for index, *_ in row.targets], device=device)
+    tokens = torch.tensor([token for row in rows for _, token, *_ in row.targets], device=device)
     with torch.inference_mode(), only_at(model, spots, wanted, tokens):
         logits = model(
-            input_ids=ids.to(device), position_ids=places.to(device), attention_mask=mask, use_cache=False
+            input_ids=ids.to(device),
+            position_ids=places.to(device),
+            attention_mask=mask,
+            past_key_values=header.continued() if header else None,
+            use_cache=False,
         ).logits[0]
         norms, likeliest = _norms(logits)
         if not norms.isfinite().all():
@@ -280,18 +151,6 @@ def _norms(logits: Any) -> tuple[Any, Any]:
         shifted = torch.sub(block, most, out=space[: len(block)])
         norms.append(shifted.exp_().sum(-1).log() + most[:, 0])
     return torch.cat(norms), torch.cat(likeliest)
-
-
-def _mask(rows: Sequence[Row], width: int) -> Any:
-    """Bool (rows, 1, width, width): a token sees what stands before it on its own branch or on the stem."""
-    import torch
-
-    branches = torch.full((len(rows), width), -1)
-    for n, row in enumerate(rows):
-        branches[n, : len(row.branches)] = torch.tensor(row.branches)
-    queries, keys = branches[:, :, None], branches[:, None, :]
-    causal = torch.ones((width, width), dtype=torch.bool).tril()
-    return (causal & ((keys == 0) | (keys == queries)))[:, None]
 
 
 @contextmanager

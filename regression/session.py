@@ -5,28 +5,31 @@ batches that lack one, store them as they finish, judge. A batch is always run w
 last bit whether it was interrupted, cached in part, or fresh.
 """
 
-import hashlib
-import json
 import platform
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
-from regression.cache import Cache, Output, key
-from regression.errors import ModelError
-from regression.inputs import configuration, tokenise
+from regression.cache import Cache, Output
+from regression.errors import ModelError, OutOfMemory, short_of_memory
+from regression.inputs import configuration
 from regression.metrics import measure
 from regression.models import Encoder, LoadedBase, ModelRef, load_encoder
 from regression.progress import Meter, Standing
-from regression.rounds import rounds
 from regression.suites import GenerateItem, Item, Suite, SuiteKind
+from regression.work import Batch, Shape, Work, members_of
 
-ENGINE: Final = "2"
+if TYPE_CHECKING:
+    from regression.header import Header
+
+ENGINE: Final = "3"
 """Raised whenever the same inputs would give other numbers."""
+HEADERS: Final = 4
+"""Shared beginnings kept in memory: one suite's for champion, anchor and candidate, and one to spare."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +119,7 @@ class Session:
         self._cache = Cache(cache_dir)
         self._base: tuple[str, LoadedBase] | None = None
         self._encoders: dict[str, Encoder] = {}
+        self._headers: dict[tuple[str, tuple[int, ...]], Header] = {}
         self._turn = threading.RLock()
 
     def __enter__(self) -> Self:
@@ -130,6 +134,7 @@ class Session:
         """Let go of the model and close the cache."""
         with self._turn:
             self._base = None
+            self._headers.clear()
             self._encoders.clear()
             self._cache.close()
 
@@ -211,50 +216,93 @@ class Session:
     def _in_rounds(self, ref: ModelRef, suite: Suite, *, seed: int) -> Iterator[tuple[list[tuple[int, Output]], int]]:
         """Yield each round's outputs by index, in suite order, and how many of them were computed."""
         with self._turn:
+            about = self._circumstances(ref)
             work = self._work(ref, suite, seed=seed)
-            keys = work.keys(self._circumstances(ref))
-            known = [self._cache.get(one) for one in keys]
+            known: dict[int, Output] = {}
+            for batch in (batch for batches in work.rounds for batch in batches):
+                known |= self._found(work, batch, about, self.batch_tokens)
         sizes = work.sizes
-        meter = Meter(self.progress, items=len(known), tokens=sum(sizes))
-        there = [n for n, output in enumerate(known) if output is not None]
-        meter.found(len(there), sum(sizes[n] for n in there))
+        meter = Meter(self.progress, items=len(sizes), tokens=sum(sizes))
+        meter.found(len(known), sum(sizes[n] for n in known))
         for batches in work.rounds:
-            fresh = 0
+            members = sorted(n for batch in batches for n in members_of(batch))
+            missing = [n for n in members if n not in known]
             with self._turn:
                 for batch in batches:
-                    missing = [n for n in batch if known[n] is None]
-                    if not missing:
+                    lacking = [n for n in members_of(batch) if n not in known]
+                    if not lacking:
                         continue
                     meter.begin()
-                    answers = self._run(ref, work, batch)
-                    self._cache.put((keys[n], output) for n, output in zip(batch, answers, strict=True))
-                    for n, output in zip(batch, answers, strict=True):
-                        known[n] = output
-                    fresh += len(missing)
-                    meter.computed(len(missing), sum(sizes[n] for n in missing))
-            members = sorted(n for batch in batches for n in batch)
-            yield [(n, cast("Output", known[n])) for n in members], fresh
+                    known |= self._computed(ref, work, batch, about, self.batch_tokens)
+                    meter.computed(len(lacking), sum(sizes[n] for n in lacking))
+            yield [(n, known[n]) for n in members], len(missing)
 
-    def _work(self, ref: ModelRef, suite: Suite, *, seed: int) -> "_Work":
-        return _Work(
-            suite,
-            self._encoder(ref),
-            *configuration(ref.base),
+    def _found(self, work: Work, batch: Batch, about: dict[str, Any], most: int) -> dict[int, Output]:
+        stored = ((n, self._cache.get(one)) for n, one in work.keys(batch, about, most).items())
+        return {n: output for n, output in stored if output is not None}
+
+    def _computed(
+        self, ref: ModelRef, work: Work, batch: Batch, about: dict[str, Any], most: int
+    ) -> dict[int, Output]:
+        """Run a batch and store it; where memory does not suffice, its halves, at last the rows of one text."""
+        try:
+            answers = self._run(ref, work, batch, most)
+        except OutOfMemory:
+            middle = len(batch) // 2
+            smaller = [batch[:middle], batch[middle:]] if middle else [batch]
+            most = most if middle else most // 2
+            if not middle and (len(batch[0].rows) == 1 or most == 0):
+                raise
+            found: dict[int, Output] = {}
+            for part in smaller:
+                stored = self._found(work, part, about, most)
+                whole = len(stored) == len(members_of(part))
+                found |= stored if whole else self._computed(ref, work, part, about, most)
+            return found
+        keys = work.keys(batch, about, most)
+        self._cache.put((keys[n], output) for n, output in answers.items())
+        return answers
+
+    def _work(self, ref: ModelRef, suite: Suite, *, seed: int) -> Work:
+        from regression import scoring
+
+        architecture, context = configuration(ref.base)
+        shape = Shape(
             batch_tokens=self.batch_tokens,
             batch_replies=self.batch_replies,
-            seed=seed,
+            branching=architecture in scoring.BRANCHING,
+            context=context,
         )
+        return Work(suite, self._encoder(ref), shape, seed=seed)
 
-    def _run(self, ref: ModelRef, work: "_Work", batch: Sequence[int]) -> list[Output]:
+    def _run(self, ref: ModelRef, work: Work, batch: Batch, most: int) -> dict[int, Output]:
+        from regression import generation, scoring
+
         model = self._model(ref)
+        items = work.suite.items
         try:
-            return work.run(model, batch)
-        except (RuntimeError, IndexError, ValueError, TypeError) as error:
+            if work.suite.kind is SuiteKind.GENERATE:
+                pairs: list[Any] = [(items[unit.members[0]], unit.rows[0].tokens) for unit in batch]
+                replies = generation.run_samples(model, work.encoder, pairs, work.suite.decoding, sharing=work.sharing)
+                return {unit.members[0]: reply for unit, reply in zip(batch, replies, strict=True)}
+            header = self._header(ref, model, work.header) if work.header else None
+            return scoring.run_units(model, items, batch, header=header, most=most)
+        except (RuntimeError, MemoryError, IndexError, ValueError, TypeError) as error:
             lines = str(error).splitlines() or [type(error).__name__]
-            raise ModelError(
+            kind = OutOfMemory if short_of_memory(error) else ModelError
+            raise kind(
                 f"the model {ref.adapter or ref.base} fails while it is evaluated: {lines[0][:200]}.",
                 hint="Check that tokenizer and weights belong together and that memory suffices.",
             ) from error
+
+    def _header(self, ref: ModelRef, model: Any, tokens: tuple[int, ...]) -> "Header":
+        from regression.header import Header
+
+        found = self._headers.pop((ref.digest, tokens), None) or Header.read(model, tokens)
+        self._headers[ref.digest, tokens] = found
+        while len(self._headers) > HEADERS:
+            del self._headers[next(iter(self._headers))]
+        return found
 
     def _encoder(self, ref: ModelRef) -> Encoder:
         if ref.digest not in self._encoders:
@@ -303,79 +351,6 @@ class Session:
             "transformers": version("transformers"),
             "peft": version("peft"),
         }
-
-
-class _Work:
-    """A suite tokenised for one model, its batches, and how to run one."""
-
-    def __init__(
-        self,
-        suite: Suite,
-        encoder: Encoder,
-        architecture: str,
-        context: int | None,
-        *,
-        batch_tokens: int,
-        batch_replies: int,
-        seed: int,
-    ) -> None:
-        from regression import scoring
-
-        self._items = suite.items
-        self._encoder = encoder
-        self._kind = suite.kind
-        self._known = architecture in scoring.BRANCHING
-        self._decoding = suite.decoding
-        self._inputs = tokenise(suite, encoder, context=context, branching=self._known)
-        if suite.kind is SuiteKind.GENERATE:
-            # Replies of one limit end together; among them, like lengths pad little.
-            limits = [cast("GenerateItem", item).max_new_tokens for item in suite.items]
-            self.sizes = [len(ids) for ids in self._inputs]
-            plans = []
-            for members in rounds(suite, seed=seed):
-                order = sorted(members, key=lambda n: (limits[n], len(self._inputs[n]), n))
-                plans.append(
-                    tuple(tuple(order[start : start + batch_replies]) for start in range(0, len(order), batch_replies))
-                )
-            self.rounds = tuple(plans)
-            return
-        # An item's rows run together, each padded to the longest.
-        lengths = [len(rows) * max(len(row.tokens) for row in rows) for rows in self._inputs]
-        self.sizes = [sum(len(row.tokens) for row in rows) for rows in self._inputs]
-        self.rounds = tuple(
-            tuple(
-                tuple(members[place] for place in batch)
-                for batch in scoring.plan([lengths[n] for n in members], batch_tokens)
-            )
-            for members in rounds(suite, seed=seed)
-        )
-
-    def keys(self, about: dict[str, Any]) -> list[str]:
-        """Cache keys: circumstances, item, and the exact tokens of every row that shares its batch."""
-        keys = [""] * len(self._items)
-        for batch in (batch for batches in self.rounds for batch in batches):
-            tokens = [
-                self._inputs[n] if self._kind is SuiteKind.GENERATE else [row.tokens for row in self._inputs[n]]
-                for n in batch
-            ]
-            how: list[Any] = [tokens, [getattr(self._items[n], "max_new_tokens", 0) for n in batch]]
-            if self._decoding.temperature > 0:
-                how.append(asdict(self._decoding))
-            shape = hashlib.sha256(json.dumps(how).encode()).hexdigest()
-            for place, n in enumerate(batch):
-                keys[n] = key({**about, "item": self._items[n].digest, "batch": shape, "place": place})
-        return keys
-
-    def run(self, model: Any, batch: Sequence[int]) -> list[Output]:
-        """Run one batch and return its outputs in its order."""
-        from regression import generation, scoring
-
-        pairs: list[Any] = [(self._items[n], self._inputs[n]) for n in batch]
-        if self._kind is SuiteKind.GENERATE:
-            return generation.run_samples(model, self._encoder, pairs, self._decoding, sharing=self._known)
-        if self._kind is SuiteKind.TEXT:
-            return scoring.run_texts(model, pairs)
-        return scoring.run_choices(model, pairs)
 
 
 def _judge(suite: Suite, item: Item, output: Output) -> ItemResult:

@@ -7,9 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regression import ChoiceItem, ModelError, ModelRef, Session, TextItem
+from regression.header import Header
 from regression.models import LoadedBase, load_encoder
-from regression.scoring import choice_rows, plan, run_choices, run_texts, text_rows
+from regression.paths import choice_paths, text_paths
+from regression.rows import apart, in_turns, packed, shared_header
+from regression.scoring import run_units
 from regression.topk import unpack
+from regression.work import plan
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +36,18 @@ def naive(model, context, ending):
     return sum(logs[len(context) + n - 1, token].item() for n, token in enumerate(ending))
 
 
+def units_of(items, encoder, *, branching, header=0):
+    paths = choice_paths(items, encoder)
+    if branching:
+        return packed(range(len(items)), paths, header=header)
+    return tuple(apart(n, own) for n, own in enumerate(paths))
+
+
+def run(model, items, units, **how):
+    found = run_units(model, items, units, **how)
+    return [found[n] for n in sorted(found)]
+
+
 def long_choices(suite):
     """The suite's facts with choices of one, two and three words."""
     items = []
@@ -44,14 +60,30 @@ def long_choices(suite):
 @pytest.mark.parametrize("branching", [True, False], ids=["one row per item", "one row per choice"])
 def test_batched_choice_likelihoods_equal_one_pass_each(champion, encoder, suites, branching):
     items = long_choices(suites["knowledge"])
-    work = [(item, choice_rows(item, encoder, branching=branching)) for item in items]
 
-    outputs = run_choices(champion, work)
+    outputs = run(champion, items, units_of(items, encoder, branching=branching))
 
     for item, output in zip(items, outputs, strict=True):
         context = [*encoder.prefix, *encoder.ids(item.prompt)]
         expected = [naive(champion, context, encoder.ids(choice)) for choice in item.choices]
         assert output.numbers == pytest.approx(expected, abs=2e-5)
+
+
+def test_a_header_read_once_gives_the_numbers_of_one_pass_each(champion, encoder, suites):
+    opening = " ".join(suites["prose"].items[0].text.split()[:30])
+    items = [
+        dataclasses.replace(item, prompt=f"{opening} {item.prompt}") for item in long_choices(suites["knowledge"])
+    ]
+    paths = choice_paths(items, encoder)
+    length = shared_header(paths)
+    header = Header.read(champion, paths[0][0].tokens[:length])
+
+    outputs = run(champion, items, units_of(items, encoder, branching=True, header=length), header=header)
+
+    assert length >= 16
+    for item, own, output in zip(items, paths, outputs, strict=True):
+        expected = [naive(champion, path.tokens[: path.start], path.tokens[path.start :]) for path in own]
+        assert output.numbers == pytest.approx(expected, abs=2e-5), item.id
 
 
 @pytest.mark.parametrize("kind", ["llama", "qwen2", "qwen3"])
@@ -74,8 +106,8 @@ def test_branches_and_separate_rows_agree_on_every_architecture_that_branches(ki
     model = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa").eval()
     items = long_choices(suites["knowledge"])[:8]
 
-    branched = run_choices(model, [(item, choice_rows(item, encoder, branching=True)) for item in items])
-    separate = run_choices(model, [(item, choice_rows(item, encoder, branching=False)) for item in items])
+    branched = run(model, items, units_of(items, encoder, branching=True))
+    separate = run(model, items, units_of(items, encoder, branching=False))
 
     for one, other in zip(branched, separate, strict=True):
         assert one.numbers == pytest.approx(other.numbers, abs=2e-5)
@@ -91,13 +123,17 @@ def test_a_tokenizer_that_merges_across_the_boundary_scores_the_same_text(encode
         def ids(text):
             return [sum(map(ord, text[n : n + 2])) % 300 for n in range(0, len(text), 2)]
 
+        @classmethod
+        def whole(cls, texts):
+            return [[0, *cls.ids(text)] for text in texts]
+
     item = ChoiceItem(id="a", cluster="a", topic="a", prompt="abcde", choices=("f", "gh", "ijk"), answer=0, digest="d")
 
-    (row,) = choice_rows(item, Merging, branching=True)
+    (paths,) = choice_paths([item], Merging)
 
-    assert row.tokens[:3] == (0, *Merging.ids("abcd"))
-    for k, choice in enumerate(item.choices):
-        assert [token for _, token, place in row.targets if place == k] == Merging.ids("abcde" + choice)[2:]
+    for path, choice in zip(paths, item.choices, strict=True):
+        assert path.tokens == (0, *Merging.ids("abcde" + choice))
+        assert path.start == 3
 
 
 def test_text_likelihoods_equal_one_pass_each_and_keep_the_largest(champion, encoder, suites):
@@ -105,7 +141,8 @@ def test_text_likelihoods_equal_one_pass_each_and_keep_the_largest(champion, enc
 
     items = suites["prose"].items[:12]
 
-    outputs = run_texts(champion, [(item, text_rows(item, encoder)) for item in items])
+    units = [apart(n, text_paths(item, encoder)) for n, item in enumerate(items)]
+    outputs = run(champion, items, units)
 
     for item, output in zip(items, outputs, strict=True):
         tokens = encoder.ids(item.text)
@@ -121,10 +158,23 @@ def test_text_likelihoods_equal_one_pass_each_and_keep_the_largest(champion, enc
 def test_a_text_longer_than_the_window_is_read_in_parts(encoder):
     item = TextItem(id="a", cluster="a", topic="a", text="The old fox . " * 20, digest="d")
 
-    rows = text_rows(item, encoder, window=25)
+    paths = text_paths(item, encoder, window=25)
 
-    assert max(len(row.tokens) for row in rows) <= 25
-    assert [token for row in rows for _, token, _ in row.targets] == encoder.ids(item.text)
+    assert max(len(path.tokens) for path in paths) <= 25
+    assert [token for path in paths for token in path.tokens[path.start :]] == encoder.ids(item.text)
+
+
+def test_the_windows_of_one_long_text_are_run_in_parts_that_fit(champion, encoder):
+    item = TextItem(id="a", cluster="a", topic="a", text="The old fox sees the river . " * 20, digest="d")
+    units = [apart(0, text_paths(item, encoder, window=25))]
+
+    (whole,) = run(champion, [item], units)
+    (parts,) = run(champion, [item], units, most=60)
+
+    assert len(in_turns(units[0].rows, 60)) > 1
+    assert parts.numbers == pytest.approx(whole.numbers, abs=1e-4)
+    assert parts.written == whole.written
+    assert unpack(parts.top)[0].tolist() == unpack(whole.top)[0].tolist()
 
 
 def test_half_precision_stays_near_full_precision_where_it_is_refined(tiny_world, refs, suites):
@@ -155,10 +205,10 @@ def test_a_choice_the_tokenizer_swallows_is_an_error():
         prefix = ()
 
         @staticmethod
-        def ids(text):
-            return []
+        def whole(texts):
+            return [[] for _ in texts]
 
     item = ChoiceItem(id="a", cluster="a", topic="a", prompt="p", choices=(" x", " y"), answer=0, digest="d")
 
     with pytest.raises(ModelError, match="nothing to score for item 'a'"):
-        choice_rows(item, Mute, branching=True)
+        choice_paths([item], Mute)

@@ -82,7 +82,7 @@ class Interrupted(BaseException):
 
 @pytest.mark.parametrize("name", SCORED)
 def test_an_interrupted_run_continues_and_ends_the_same(tmp_path, refs, suites, name):
-    small = {"batch_tokens": 128, "batch_replies": 8}
+    small = {"batch_tokens": 48, "batch_replies": 8}
     with Session(None, **small) as whole:
         expected = whole.evaluate(refs["champion"], suites[name])
 
@@ -143,7 +143,7 @@ def test_one_changed_byte_is_another_model(tmp_path, own_copy, suites, change):
 
 
 @pytest.mark.parametrize(
-    "other", [{"dtype": "float32"}, {"batch_tokens": 200}], ids=["another dtype", "another batch shape"]
+    "other", [{"dtype": "float32"}, {"batch_tokens": 64}], ids=["another dtype", "another batch shape"]
 )
 def test_other_circumstances_do_not_share_results(tmp_path, refs, suites, other):
     with Session(tmp_path) as first:
@@ -176,7 +176,7 @@ def _run_anew(session, model, ref, suite):
 
 def test_progress_counts_items_and_tokens_up_to_all_of_them(refs, suites):
     seen = []
-    with Session(None, batch_tokens=128, progress=seen.append) as session:
+    with Session(None, batch_tokens=48, progress=seen.append) as session:
         result = session.evaluate(refs["champion"], suites["knowledge"])
 
     assert (seen[0].items_done, seen[0].tokens_done, seen[0].tokens_per_second, seen[0].seconds_left) == (
