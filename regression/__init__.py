@@ -12,7 +12,7 @@
 """
 
 from regression.drift import Drift, text_kl, topk_kl
-from regression.errors import JudgeError, ModelError, RegressionError, SuiteError, UnmeasuredError
+from regression.errors import JudgeError, ModelError, OutOfMemory, RegressionError, SuiteError, UnmeasuredError
 from regression.flips import Flips, count_flips, name_regressions, regression_p
 from regression.models import ModelRef
 from regression.noise import NoiseFloor, noise_floor
@@ -53,6 +53,7 @@ __all__ = [
     "ModelError",
     "ModelRef",
     "NoiseFloor",
+    "OutOfMemory",
     "Paired",
     "PhrasesItem",
     "Plan",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from regression.cache import Cache, Output
 from regression.errors import ModelError, OutOfMemory, short_of_memory
@@ -78,6 +78,8 @@ class SuiteResult:
     """Tokens the model was given over all items, cached or not."""
     tokens_generated: int
     """Tokens it generated over all items, cached or not."""
+    inputs_digest: str = ""
+    """SHA-256 over the tokens of every item: differs where tokenizer or template make another question of one."""
 
 
 class Session:
@@ -146,7 +148,7 @@ class Session:
                 for the other items then.
         """
         with self._turn:
-            outputs, fresh = self._outputs(ref, suite)
+            outputs, fresh, inputs = self._outputs(ref, suite)
             results = tuple(_judge(suite, item, output) for item, output in zip(suite.items, outputs, strict=True))
             generated = sum(output.written for output in outputs) if suite.kind is SuiteKind.GENERATE else 0
             return SuiteResult(
@@ -159,6 +161,7 @@ class Session:
                 cached=len(results) - fresh,
                 tokens_scored=sum(output.read for output in outputs),
                 tokens_generated=generated,
+                inputs_digest=inputs,
             )
 
     def rounds(self, ref: ModelRef, suite: Suite, *, seed: int = 0) -> Iterator[tuple[ItemResult, ...]]:
@@ -172,8 +175,10 @@ class Session:
         Raises:
             ModelError: as ``evaluate``.
         """
-        for part, _ in self._in_rounds(ref, suite, seed=seed):
-            yield tuple(_judge(suite, suite.items[n], output) for n, output in part)
+        with self._turn:
+            work = self._work(ref, suite, seed=seed)
+        for part, _ in self._in_rounds(ref, work):
+            yield tuple(_judge(suite, suite.items[n], output) for n, output in part.items())
 
     def outputs(self, ref: ModelRef, suite: Suite) -> tuple[Output, ...]:
         """Return what the model answered to every item, before any judge, in suite order."""
@@ -204,20 +209,19 @@ class Session:
         other._base, other._encoders, other._turn = self._base, self._encoders, self._turn
         return other
 
-    def _outputs(self, ref: ModelRef, suite: Suite) -> tuple[tuple[Output, ...], int]:
-        found: list[Output | None] = [None] * len(suite.items)
+    def _outputs(self, ref: ModelRef, suite: Suite) -> tuple[tuple[Output, ...], int, str]:
+        found: dict[int, Output] = {}
         fresh = 0
-        for part, computed in self._in_rounds(ref, suite, seed=0):
+        work = self._work(ref, suite, seed=0)
+        for part, computed in self._in_rounds(ref, work):
             fresh += computed
-            for n, output in part:
-                found[n] = output
-        return tuple(cast("list[Output]", found)), fresh
+            found |= part
+        return tuple(found[n] for n in range(len(suite.items))), fresh, work.inputs_digest
 
-    def _in_rounds(self, ref: ModelRef, suite: Suite, *, seed: int) -> Iterator[tuple[list[tuple[int, Output]], int]]:
+    def _in_rounds(self, ref: ModelRef, work: Work) -> Iterator[tuple[dict[int, Output], int]]:
         """Yield each round's outputs by index, in suite order, and how many of them were computed."""
         with self._turn:
             about = self._circumstances(ref)
-            work = self._work(ref, suite, seed=seed)
             known: dict[int, Output] = {}
             for batch in (batch for batches in work.rounds for batch in batches):
                 known |= self._found(work, batch, about, self.batch_tokens)
@@ -235,7 +239,7 @@ class Session:
                     meter.begin()
                     known |= self._computed(ref, work, batch, about, self.batch_tokens)
                     meter.computed(len(lacking), sum(sizes[n] for n in lacking))
-            yield [(n, known[n]) for n in members], len(missing)
+            yield {n: known[n] for n in members}, len(missing)
 
     def _found(self, work: Work, batch: Batch, about: dict[str, Any], most: int) -> dict[int, Output]:
         stored = ((n, self._cache.get(one)) for n, one in work.keys(batch, about, most).items())
@@ -266,6 +270,7 @@ class Session:
     def _work(self, ref: ModelRef, suite: Suite, *, seed: int) -> Work:
         from regression import scoring
 
+        encoder = self._encoder(ref)
         architecture, context = configuration(ref.base)
         shape = Shape(
             batch_tokens=self.batch_tokens,
@@ -273,7 +278,7 @@ class Session:
             branching=architecture in scoring.BRANCHING,
             context=context,
         )
-        return Work(suite, self._encoder(ref), shape, seed=seed)
+        return Work(suite, encoder, shape, seed=seed)
 
     def _run(self, ref: ModelRef, work: Work, batch: Batch, most: int) -> dict[int, Output]:
         from regression import generation, scoring

@@ -46,6 +46,8 @@ class Work:
         self.sharing = shape.branching
         self.header: tuple[int, ...] = ()
         """What every path begins with, computed once per model."""
+        self.inputs_digest = ""
+        """SHA-256 over the tokens of every item: equal where two tokenizers and templates read the suite alike."""
         order = rounds(suite, seed=seed)
         self.rounds: tuple[tuple[Batch, ...], ...] = (
             self._replies(order, shape) if suite.kind is SuiteKind.GENERATE else self._scored(order, shape)
@@ -59,6 +61,7 @@ class Work:
 
     def _scored(self, order: Sequence[Sequence[int]], shape: Shape) -> tuple[tuple[Batch, ...], ...]:
         items = scored(self.suite, self.encoder, context=shape.context)
+        self.inputs_digest = _digest([[[path.start, *path.tokens] for path in paths] for paths in items])
         if shape.branching and self.suite.kind is not SuiteKind.TEXT:
             header = shared_header(items)
             self.header = items[0][0].tokens[:header]
@@ -73,6 +76,7 @@ class Work:
 
     def _replies(self, order: Sequence[Sequence[int]], shape: Shape) -> tuple[tuple[Batch, ...], ...]:
         given = prompts(self.suite, self.encoder, context=shape.context)
+        self.inputs_digest = _digest(given)
         limits = [item.max_new_tokens if isinstance(item, GenerateItem) else 0 for item in self.suite.items]
 
         def unit(n: int) -> Unit:
@@ -106,11 +110,15 @@ class Work:
             how.append([len(part) for part in parts])
         if self.suite.decoding.temperature > 0:
             how.append(asdict(self.suite.decoding))
-        shape = hashlib.sha256(json.dumps(how).encode()).hexdigest()
+        shape = _digest(how)
         return {
             n: key({**about, "item": self.suite.items[n].digest, "batch": shape, "place": place})
             for place, n in enumerate(members)
         }
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
 
 
 def members_of(batch: Batch) -> list[int]:

@@ -106,6 +106,26 @@ def lost_items(candidate: SuiteResult, reference: SuiteResult) -> tuple[str, ...
     return tuple(item.id for item in candidate.items if item.id in right and item.score < 1.0)
 
 
+def reading_findings(code: str, triple: Triple) -> tuple[Finding, ...]:
+    """Return a finding for each reference whose tokenizer or template makes other tokens of the same items.
+
+    The texts asked are the same, so the comparison stands; but a changed tokenizer also changes what every other
+    prompt means to the model.
+    """
+    others = {"champion": triple.champion, "anchor": triple.anchor}
+    return tuple(
+        Finding(
+            code=code,
+            severity=Severity.MEDIUM,
+            confidence=1.0,
+            subject=triple.suite.name,
+            message=f"Candidate and {name} read the same items of {triple.suite.name} as different tokens.",
+        )
+        for name, other in others.items()
+        if other is not None and other.inputs_digest != triple.candidate.inputs_digest
+    )
+
+
 def flip_findings(code: str, suite: Suite, ids: tuple[str, ...]) -> tuple[Finding, ...]:
     """Return one finding per lost item, the first :data:`MAX_NAMED_ITEMS` of them."""
     asked = questions(suite)

@@ -6,7 +6,8 @@ Metrics per suite: ``<suite>.accuracy``, and where there is a champion ``<suite>
 also ``<suite>.submission``, ``<suite>.alpha``, ``<suite>.released_bits`` and ``<suite>.worn_out``: the bounds are then
 at the level that this submission may spend. Where the policy gives margins to stop beyond and a candidate is stopped:
 ``<suite>.delta`` with an upper bound alone, ``<suite>.stopped_after`` and what was spent; nothing else of that suite.
-Suites that surely got worse are named as findings, by Holm's procedure.
+Suites that surely got worse are named as findings, by Holm's procedure; so are suites whose items candidate and
+reference read as different tokens.
 """
 
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from gatekeeper.gates.behaviour.comparison import (
     mean_metric,
     model_ref,
     paired_metric,
+    reading_findings,
     write_samples,
 )
 from gatekeeper.gates.behaviour.early_stop import stop_early
@@ -73,7 +75,7 @@ class RegressionParams:
     "behaviour/regression",
     asks="Does the candidate still know and do what the champion did?",
     params=RegressionParams,
-    version=2,
+    version=3,
 )
 def behaviour_regression(context: GateContext, params: RegressionParams) -> GateReport:
     """Report paired differences per suite, with every lost item."""
@@ -114,6 +116,7 @@ def behaviour_regression(context: GateContext, params: RegressionParams) -> Gate
         if triple.anchor is not None:
             paired = compare(triple.candidate, triple.anchor, alpha=alpha)
             metrics.append(paired_metric(f"{name}.anchor_delta", paired, alpha))
+        findings += reading_findings("behaviour/regression/other-tokens", triple)
         attachments.append(context.attach(write_samples(context, triple)))
     findings += [_regressed(name, worse[name]) for name in name_regressions(worse)]
     if not metrics:

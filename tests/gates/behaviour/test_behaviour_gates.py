@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import pytest
 
@@ -13,7 +14,7 @@ from gatekeeper.gates.behaviour.forgetting import ForgettingParams, behaviour_fo
 from gatekeeper.gates.behaviour.refusal import RefusalParams, behaviour_refusal
 from gatekeeper.gates.behaviour.regression import RegressionParams, behaviour_regression
 from gatekeeper.intake.artifact import read_artifact
-from regression import Session
+from regression import Session, load_suite
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +62,26 @@ def test_a_forgetful_update_is_measured_with_an_interval_that_excludes_zero(cont
     delta = report.metric("knowledge.delta")
     assert delta.low <= delta.value <= delta.high < -0.1
     assert report.metric("knowledge.negative_flips").value == -delta.value * delta.n
+
+
+def test_a_candidate_that_reads_the_items_as_other_tokens_is_named(context, knowledge_only, tiny_world, tmp_path):
+    adapter = tmp_path / "swapped"
+    shutil.copytree(tiny_world.benign, adapter)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(tiny_world.base / name, adapter / name)
+    tokenizer = json.loads((adapter / "tokenizer.json").read_text())
+    words = tokenizer["model"]["vocab"]
+    first, second = (load_suite(tiny_world.suites["knowledge"]).items[0].choices[k].strip() for k in (0, 1))
+    words[first], words[second] = words[second], words[first]
+    (adapter / "tokenizer.json").write_text(json.dumps(tokenizer))
+    there = context("benign")
+    candidate = read_artifact(adapter, tiny_world.base)
+    there = dataclasses.replace(there, update=dataclasses.replace(there.update, candidate=candidate))
+
+    report = behaviour_regression(there, knowledge_only)
+
+    named = [finding for finding in report.findings if finding.code == "behaviour/regression/other-tokens"]
+    assert [finding.message.split()[2] for finding in named] == ["champion", "anchor"]
 
 
 def test_every_lost_item_is_named_up_to_a_limit_and_counted_beyond(context, knowledge_only):
