@@ -166,7 +166,7 @@ def test_a_suite_that_was_given_up_halfway_never_passes_whatever_else_is_missing
     reports = sound()
     change = Metric(name="knowledge.delta", value=-0.3, low=-1.0, high=high, unit="share", n=64, confidence=0.99)
     rest = [each for each in reports["behaviour/regression"].metrics if not each.name.startswith("knowledge.")]
-    stopped = GateReport(gate="behaviour/regression", version=2, status=Status.MEASURED, metrics=(*rest, change))
+    stopped = GateReport(gate="behaviour/regression", version=3, status=Status.MEASURED, metrics=(*rest, change))
 
     verdict = decide(POLICY, reports | {"behaviour/regression": stopped}, update_digest=UPDATE)
 
@@ -181,7 +181,7 @@ def test_every_metric_the_baseline_names_stands_in_its_gates_code():
     for section in ("gates", "certify"):
         for gate, names in needed(section).items():
             family = gate.partition("/")[0]
-            code = "\n".join(path.read_text(encoding="utf-8") for path in (folder / family).glob("*.py"))
+            code = "\n".join(path.read_text(encoding="utf-8") for path in (folder / family).rglob("*.py"))
             written = set(re.findall(r"[a-z]+", code))
             for name in names:
                 assert set(re.findall(r"[a-z]+", name)) <= written, f"{gate} reports no {name}"
