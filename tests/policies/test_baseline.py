@@ -30,7 +30,7 @@ NAMED = (
     "behaviour/forgetting",
     "behaviour/refusal",
 )
-UNNAMED = {"data/sources"}  # most rows say nothing of contributors, and unmeasured never admits
+UNNAMED = {"data/preference", "data/sources"}  # most rows hold no pairs and no contributors; unmeasured never admits
 ABSOLUTE = {  # numbers a sound update and a sound first champion have; every other metric is 0
     "tensors": 120.0,
     "rows": 200.0,
