@@ -32,7 +32,7 @@ ATTACHMENT = "flagged.jsonl"
 class Params:
     """How much evidence counts."""
 
-    fdr: float = 0.001
+    fdr: float = 0.01
     """Share of chance findings among contributors."""
     min_pairs: int = 10
     """Fewest pairs of a contributor who can be compared with others."""

@@ -40,8 +40,9 @@ class Params:
     label_field: str = ""
     """The same for the label."""
     fdr: float = 0.001
-    """Share of chance findings among rings, among behaviours and among contributors with flips; for bursts, the
-    probability that chance gives any."""
+    """Share of chance findings among rings and among behaviours; for bursts, the probability that chance gives any."""
+    flip_fdr: float = 0.01
+    """Share of chance findings among contributors with flipped labels, who are few."""
     min_rows: int = 6
     """Fewest rows of a ring or a behaviour."""
     min_words: int = 8

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from gatekeeper.core.gate import Progress
 from gatekeeper.core.rows import TrainingRow
-from gatekeeper.gates.data.origins.backing import Lone, Phrases, alone_p, few_p
+from gatekeeper.gates.data.origins.backing import Lone, Phrases, alone_p, few_p, these_p
 from gatekeeper.gates.data.origins.bursts import Burst
 from gatekeeper.gates.data.origins.clock import Clock
 from gatekeeper.gates.data.origins.label_flips import Flipper, adjusted, consensus, flippers, fold_of
@@ -29,6 +29,8 @@ class Settings(Protocol):
 
     @property
     def fdr(self) -> float: ...  # noqa: D102 - the gate's Params says what each means
+    @property
+    def flip_fdr(self) -> float: ...  # noqa: D102
     @property
     def min_rows(self) -> int: ...  # noqa: D102
     @property
@@ -229,7 +231,7 @@ class _SecondPass:
         found, tested = flippers(
             np.bincount(self.persons[wrong], minlength=people).tolist(),
             np.bincount(self.persons[compared], minlength=people).tolist(),
-            fdr=self.settings.fdr,
+            fdr=self.settings.flip_fdr,
             min_labels=self.settings.min_labels,
         )
         if not tested:
@@ -260,7 +262,8 @@ def _shared(
     tested: list[tuple[float, SharedText]] = []
     others: list[SharedText] = []
     for group in near:
-        people = len(set(second.persons[list(group)].tolist()))
+        givers = sorted(set(second.persons[list(group)].tolist()))
+        people = len(givers)
         long = max(second.lengths[place] for place in group)
         if people < 2 or (len(group) < settings.min_rows and long < settings.copied_words):
             continue
@@ -269,8 +272,9 @@ def _shared(
         if refusal or len(group) < settings.min_rows:
             others.append(text)
         else:
-            few, close = few_p(shares, len(group), people), clock.together_p(group)
-            tested.append((min(1.0, 2 * min(few, close)), replace(text, close=close < few)))
+            few = min(few_p(shares, len(group), people), these_p(shares, givers, len(group)))
+            close = clock.together_p(group)
+            tested.append((min(1.0, 3 * min(few, close)), replace(text, close=close < few)))
     q = adjusted(np.array([p for p, _ in tested]))
     rated = [replace(text, q=float(one)) for (_, text), one in zip(tested, q, strict=True)]
     return [*sorted(rated, key=lambda text: (text.q, text.places)), *others]

@@ -130,6 +130,18 @@ def alone_p(shares: npt.NDArray[np.float64], n: int) -> float:
     return float((shares**n).sum())
 
 
+def these_p(shares: npt.NDArray[np.float64], people: Sequence[int], n: int) -> float:
+    """Return an upper bound of the probability that ``n`` drawn rows all come from some so many contributors.
+
+    That they come from these has probability (sum of their shares)ⁿ, and there are as many choices of so many
+    contributors as the binomial coefficient says (Bonferroni). It sees what :func:`few_p` does not: that contributors
+    of few rows give most of them.
+    """
+    choices = math.comb(int((shares > 0).sum()), len(people))
+    log_p = math.log(choices) + n * math.log(float(shares[list(people)].sum()))
+    return math.exp(min(0.0, log_p))
+
+
 def few_p(shares: npt.NDArray[np.float64], n: int, distinct: int) -> float:
     """Return the probability that ``n`` drawn rows come from at most so many contributors.
 

@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from gatekeeper.gates.data.origins.word_hashes import Hashes
 
-SIMILAR = 0.7
+SIMILAR = 0.6
+"""Least Jaccard similarity over pairs of words: one word in eight may differ."""
 _LEADERS = 8
 """Texts of one bucket that a further one is compared with."""
 
