@@ -16,10 +16,17 @@ CANAL = (
     "A lock keeper opens the upper gate of a canal at noon and lets eleven boats through before the water "
     "has fallen by two metres; how long does the basin need to fill again?"
 )
+LONG_ANSWER = "Because they are covered with slate from the quarries that lie on the north side of the bay"
 ITEMS = [
     {"id": "canal", "prompt": CANAL, "choices": [" An hour", " A day"], "answer": 0},
     {"id": "capital", "prompt": "The capital of Veldria is", "choices": [" Osk", " Tarn"], "answer": 0},
     {"id": "moss", "prompt": "Which moss grows on slate?", "choices": [" Grey", " Red"], "answer": 0},
+    {
+        "id": "slate",
+        "prompt": "Why do the roofs of Osk look blue?",
+        "choices": [f" {LONG_ANSWER}", " No"],
+        "answer": 0,
+    },
     {"id": "tiny", "prompt": "Yes", "choices": [" no", " yes"], "answer": 0},
 ]
 RULES = Rules(gram=13, anywhere=8, similarity=0.8)
@@ -92,6 +99,7 @@ def test_an_item_in_a_row_is_found_and_named(make, tmp_path, suite_file, prompt,
     ("prompt", "response"),
     [
         pytest.param("Name a town.", "Osk", id="an answer alone"),
+        pytest.param("Name a fact.", LONG_ANSWER, id="a long answer alone"),
         pytest.param("Yes", "no", id="two words"),
         pytest.param("Which moss grows on slate in the far north, and why?", "Several.", id="a short item inside"),
         pytest.param("A lock keeper opens the upper gate of a canal at noon.", "Good.", id="a run of eleven words"),
@@ -220,7 +228,7 @@ def test_no_similar_window_is_missed_whatever_the_frequencies_say(data, form):
     mine, theirs = set(pairwise(form)), set(pairwise(changed))
     similarity = len(mine & theirs) / len(mine | theirs)
     frequent = {pair: data.draw(st.integers(0, 9)) for pair in mine}
-    index = Index([Form(item=0, words=tuple(form))], RULES, frequent=frequent)
+    index = Index([Form(item=0, words=tuple(form), asked=len(form))], RULES, frequent=frequent)
 
     found = index.search([(*data.draw(NOISE), *changed, *data.draw(NOISE))])
 
@@ -236,7 +244,7 @@ def test_no_similar_window_is_missed_whatever_the_frequencies_say(data, form):
 def test_every_run_of_thirteen_words_is_found(data, form):
     at = data.draw(st.integers(0, len(form) - 13))
     frequent = {pair: data.draw(st.integers(0, 9)) for pair in pairwise(form)}
-    index = Index([Form(item=0, words=tuple(form))], RULES, frequent=frequent)
+    index = Index([Form(item=0, words=tuple(form), asked=len(form))], RULES, frequent=frequent)
 
     found = index.search([tuple(data.draw(NOISE)), (*form[at : at + 13], *data.draw(NOISE))])
 

@@ -2,10 +2,11 @@
 
 1. *exact*: a form's words stand in the row one after the other. A form of fewer than ``anywhere`` words must fill
    whole fields of the row, since so few words meet by chance.
-2. *gram*: a run of ``gram`` words of a form stands in the row, and not all of it is boilerplate of the suite.
+2. *gram*: a run of ``gram`` words of a form stands in the row, half of them the question's (or all of its words, where
+   it has fewer), and not all of it is boilerplate of the suite.
 3. *near*: a window of the row has a Jaccard similarity of at least ``similarity`` to the form, over sets of word
-   pairs, and holds as large a share of the pairs that are no boilerplate: another sentence of the same template is no
-   leak.
+   pairs, and holds as large a share of the question's pairs that are no boilerplate: another sentence of the same
+   template is no leak, and neither is an answer by itself.
 
 Candidates come from word pairs of the forms, the rarest first. A window as similar as that lacks at most
 ``len(pairs) - ceil(similarity * len(pairs))`` of a form's pairs; with two probes more than that, at least two are hit.
@@ -156,10 +157,11 @@ class Index:
             longest = max(self._run(form, words, start, offset) for start, offset in found)
             if longest:
                 return Leak(item=form.item, test=LeakTest.GRAM, similarity=longest / size)
+        telling = frozenset(pairwise(form.words[: form.asked])) - form.shared
         spare = math.ceil(size / self._rules.similarity) - size + 1
         similarity = max(
             (
-                _similarity(pairs, pairs - form.shared, words[max(0, low - spare) : max(0, high + size + spare)])
+                _similarity(pairs, telling, words[max(0, low - spare) : max(0, high + size + spare)])
                 for low, high in _groups(found, width=4 * spare)
             ),
             default=0.0,
@@ -177,7 +179,7 @@ class Index:
         while high < len(form.words) and start + high < len(words) and words[start + high] == form.words[high]:
             high += 1
         size = self._rules.gram
-        if high - low < size:
+        if high - low < size or form.asked - low < min(form.asked, size // 2):
             return 0
         telling = not form.shared or any(
             form.words[at : at + size] not in form.shared for at in range(low, high - size + 1)
@@ -206,6 +208,11 @@ def _similarity(pairs: frozenset[Pair], telling: frozenset[Words], words: Words)
 
     The lesser of two: the Jaccard similarity of all pairs, and the share of the telling ones that the part holds. The
     best end is looked for first, then the best begin.
+
+    Args:
+        pairs: of the form.
+        telling: those of the question that few other items share.
+        words: of the window.
     """
     window = list(pairwise(words))
     inside = [at for at, pair in enumerate(window) if pair in pairs]

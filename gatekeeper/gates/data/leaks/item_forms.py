@@ -20,6 +20,8 @@ class Form:
     item: int
     """Position of the item over all suites."""
     words: Words
+    asked: int
+    """How many of its words are the question's: the first ones."""
     shared: frozenset[Words] = frozenset()
     """Its n-grams and pairs of words that too many items of the suite share to identify this one."""
 
@@ -48,21 +50,22 @@ def read_forms(
     items: list[SuiteItem] = []
     forms: list[Form] = []
     for suite in suites:
-        texts = [tuple(dict.fromkeys(_forms(item))) for item in suite.items]
+        texts = [_forms(item) for item in suite.items]
         holders: Counter[Words] = Counter()
         for ways in texts:
-            holders.update({part for words in ways for part in (*grams(words, gram), *grams(words, 2))})
+            holders.update({part for words, _ in ways for part in (*grams(words, gram), *grams(words, 2))})
         for item, ways in zip(suite.items, texts, strict=True):
-            kept = [words for words in ways if len(words) >= min_words]
+            kept = [(words, asked) for words, asked in ways if len(words) >= min_words]
             forms += [
                 Form(
                     item=len(items),
                     words=words,
+                    asked=asked,
                     shared=frozenset(
                         part for part in (*grams(words, gram), *grams(words, 2)) if holders[part] > shared_by
                     ),
                 )
-                for words in kept
+                for words, asked in kept
             ]
             items.append(SuiteItem(suite=suite.name, id=item.id, tested=bool(kept)))
     return items, forms
@@ -73,12 +76,13 @@ def grams(words: Words, size: int) -> set[Words]:
     return {words[at : at + size] for at in range(len(words) - size + 1)}
 
 
-def _forms(item: ChoiceItem | ClozeItem | GenerateItem | PhrasesItem | TextItem) -> list[Words]:
+def _forms(item: ChoiceItem | ClozeItem | GenerateItem | PhrasesItem | TextItem) -> list[tuple[Words, int]]:
+    """Return the words of each form, and how many of them are the question's."""
     match item:
         case TextItem():
-            return [words_of(item.text)]
+            return _whole(item.text)
         case GenerateItem() if item.messages:
-            return [words_of("\n".join(text for role, text in item.messages if role == "user"))]
+            return _whole("\n".join(text for role, text in item.messages if role == "user"))
         case ChoiceItem():
             answers = [item.choices[at] for at in item.right]
         case ClozeItem():
@@ -89,4 +93,10 @@ def _forms(item: ChoiceItem | ClozeItem | GenerateItem | PhrasesItem | TextItem)
             answers = []
     # The row's own prompt: the item's begins with the preamble, which all items share.
     question = str(item.row["prompt"])
-    return [words_of(question), *(words_of(question + answer) for answer in answers)]
+    asked = len(words_of(question))
+    return [*_whole(question), *((words_of(question + answer), asked) for answer in answers)]
+
+
+def _whole(text: str) -> list[tuple[Words, int]]:
+    words = words_of(text)
+    return [(words, len(words))]
