@@ -42,6 +42,8 @@ class Params:
     """Pairs with one refusal from which their own requests are asked what this data set refuses."""
     least_predicted: float = 0.6
     """Share of pairs that a model must surely predict before its doubts count; a coin predicts half."""
+    label_quality: float = 0.1
+    """cleanlab's label quality up to which a doubted label is named; above it most are matters of taste."""
     modelled_pairs: int = 20_000
     """Pairs that are modelled at most, chosen by digest."""
     tested_pairs: int = 20
@@ -92,13 +94,15 @@ def data_preference(context: GateContext, params: Params) -> GateReport:
         contradictory=pairs.contradictory(),
         lengths=lengths,
         far=[place for place, z in enumerate(lengths.z.tolist()) if abs(z) >= params.length_z],
-        refusals=refusals_of(pairs, min_contrasts=params.min_contrasts),
+        refusals=refusals_of(pairs, min_contrasts=params.min_contrasts, seed=context.seed),
         labels=labels_of(
             pairs,
             set(identical),
             least_predicted=params.least_predicted,
+            quality=params.label_quality,
             fdr=params.fdr,
             min_pairs=params.min_pairs,
+            seed=context.seed,
         ),
     )
     flags = sorted(set(_flags(found)))

@@ -129,14 +129,13 @@ def flippers(flips: Sequence[int], labels: Sequence[int], *, fdr: float, min_lab
 
 def _tail(x: npt.NDArray[np.float64], n: npt.NDArray[np.float64], kept: npt.NDArray[np.bool_], at: int) -> float:
     """Return P(at least so many disagreements) of one contributor, under the null fitted to the kept others."""
-    from scipy.stats import betabinom, binom
+    from scipy.stats import betabinom
 
     others = kept.copy()
     others[at] = False
     mean, spread = fit(x[others], n[others])
-    if spread <= 0:
-        return float(binom.sf(x[at] - 1, n[at], mean))
-    scale = (1 - spread) / spread
+    # The mean is itself known from so many labels: the predictive distribution is wider by that.
+    scale = 1 / (spread / (1 - spread) + 1 / (n[others].sum() + 1))
     return float(betabinom.sf(x[at] - 1, n[at], mean * scale, (1 - mean) * scale))
 
 

@@ -3,14 +3,16 @@
 1. Every pair becomes the difference of the hashed words and word pairs of its answers, counted once each: what only
    the first answer has counts +1, what only the second has −1. Which stands first is decided by digests of the two,
    and the label says which of them is chosen.
-2. Logistic regression predicts each pair from the pairs of other prompts (five folds, a prompt in one of them).
+2. Logistic regression predicts each pair from the pairs of other prompts (five folds, a prompt in one of them), and
+   its scores are calibrated.
 3. cleanlab's confident learning says which labels the predictions contradict more than the noise of each class allows,
    and how good each label is, 0 to 1.
 
 A model that predicts little says little: how much is measured, and where it is no better than a coin nothing is said.
 
 Source:
-    Northcutt, Jiang and Chuang 2021, "Confident learning: estimating uncertainty in dataset labels".
+    Northcutt, Jiang and Chuang 2021, "Confident learning: estimating uncertainty in dataset labels"; Platt 1999,
+    "Probabilistic outputs for support vector machines".
 """
 
 from collections.abc import Sequence
@@ -78,7 +80,12 @@ def text_rows(texts: Sequence[Hashes]) -> "sparse.csr_matrix":
 
 
 def label_issues(
-    features: "sparse.csr_matrix", labels: npt.NDArray[np.intp], groups: npt.NDArray[np.uint64], *, intercept: bool
+    features: "sparse.csr_matrix",
+    labels: npt.NDArray[np.intp],
+    groups: npt.NDArray[np.uint64],
+    *,
+    intercept: bool,
+    seed: int,
 ) -> LabelIssues | None:
     """Return what is wrong with labels; ``None`` where a class or the groups are too few for five folds.
 
@@ -87,6 +94,7 @@ def label_issues(
         labels: 0 or 1.
         groups: rows of one group are never predicted from each other.
         intercept: whether one label may be commoner than the other.
+        seed: of the order in which the solver looks at rows.
     """
     from cleanlab.filter import find_label_issues
     from cleanlab.rank import get_label_quality_scores
@@ -95,14 +103,22 @@ def label_issues(
 
     if min(np.bincount(labels, minlength=2)) < 2 * _FOLDS or len(np.unique(groups)) < 2 * _FOLDS:
         return None
-    predicted = np.zeros((len(labels), 2))
+    # A column of one row alone tells nothing about another.
+    features = features[:, np.asarray((features != 0).sum(axis=0)).ravel() > 1]
+    scores = np.zeros(len(labels))
     folds = StratifiedGroupKFold(n_splits=_FOLDS)
     for seen, unseen in folds.split(features, labels, groups):
         if len(set(labels[seen].tolist())) < 2:
             return None
-        model = LogisticRegression(C=10.0, max_iter=200, fit_intercept=intercept)
+        # The dual solver: more columns than rows.
+        model = LogisticRegression(
+            solver="liblinear", dual=True, max_iter=1000, fit_intercept=intercept, random_state=seed
+        )
         model.fit(features[seen], labels[seen])
-        predicted[unseen] = model.predict_proba(features[unseen])
+        scores[unseen] = model.decision_function(features[unseen])
+    # Few rows make a regularised model too modest: one factor, fitted to the unseen scores, corrects that (Platt).
+    scale = LogisticRegression(C=1e6, fit_intercept=intercept).fit(scores[:, None], labels)
+    predicted = scale.predict_proba(scores[:, None])
     return LabelIssues(
         issues=np.asarray(find_label_issues(labels=labels, pred_probs=predicted, n_jobs=1), dtype=bool),
         quality=np.asarray(get_label_quality_scores(labels=labels, pred_probs=predicted), dtype=float),

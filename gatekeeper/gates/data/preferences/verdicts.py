@@ -66,7 +66,7 @@ class Refusals:
     """Whether the pairs' own requests were asked too, and not the list of words alone."""
 
 
-def refusals_of(pairs: Pairs, *, min_contrasts: int) -> Refusals:
+def refusals_of(pairs: Pairs, *, min_contrasts: int, seed: int) -> Refusals:
     """Return the pairs that choose the wrong side of a refusal.
 
     The list of words says what asks for harm. Where pairs are enough, a model of the other pairs' requests says which
@@ -74,7 +74,7 @@ def refusals_of(pairs: Pairs, *, min_contrasts: int) -> Refusals:
     everywhere else in the data.
     """
     contrasts = pairs.contrasts
-    doubted = _doubted(pairs, contrasts) if len(contrasts) >= min_contrasts else None
+    doubted = _doubted(pairs, contrasts, seed) if len(contrasts) >= min_contrasts else None
     complied, refused = [], []
     for at, one in enumerate(contrasts):
         unusual = doubted is not None and bool(doubted[at])
@@ -87,10 +87,12 @@ def refusals_of(pairs: Pairs, *, min_contrasts: int) -> Refusals:
     )
 
 
-def _doubted(pairs: Pairs, contrasts: Sequence[Contrast]) -> npt.NDArray[np.bool_] | None:
+def _doubted(pairs: Pairs, contrasts: Sequence[Contrast], seed: int) -> npt.NDArray[np.bool_] | None:
     labels = np.array([one.chosen_refuses for one in contrasts], dtype=np.intp)
     places = [one.place for one in contrasts]
-    found = label_issues(text_rows([one.request for one in contrasts]), labels, pairs.prompts[places], intercept=True)
+    found = label_issues(
+        text_rows([one.request for one in contrasts]), labels, pairs.prompts[places], intercept=True, seed=seed
+    )
     return None if found is None else found.issues
 
 
@@ -102,20 +104,31 @@ class Labels:
     right: int
     """Pairs that the model predicts."""
     issues: tuple[tuple[int, float], ...]
-    """Place and label quality, the worst first."""
+    """Place and label quality of the doubted labels that are bad enough, the worst first."""
     people: tuple[Flipper, ...]
-    """Contributors with more of them than people differ."""
+    """Contributors with more doubted labels, bad enough or not, than people differ."""
 
 
-def labels_of(pairs: Pairs, skipped: set[int], *, least_predicted: float, fdr: float, min_pairs: int) -> Labels | None:
+def labels_of(
+    pairs: Pairs,
+    skipped: set[int],
+    *,
+    least_predicted: float,
+    quality: float,
+    fdr: float,
+    min_pairs: int,
+    seed: int,
+) -> Labels | None:
     """Return whose labels are probably wrong; ``None`` where no model of these pairs can tell.
 
     Args:
         pairs: all pairs.
         skipped: pairs without anything to prefer.
         least_predicted: share of pairs that the model must surely predict (Wilson) to be asked at all.
+        quality: greatest label quality of a label that is named.
         fdr: share of chance findings among the contributors.
         min_pairs: fewest modelled pairs of a contributor who can be compared.
+        seed: of the model's solver.
     """
     places = [place for place in pairs.modelled() if place not in skipped]
     if not places:
@@ -125,7 +138,7 @@ def labels_of(pairs: Pairs, skipped: set[int], *, least_predicted: float, fdr: f
         pairs.words[place] if one else pairs.words[place][::-1] for place, one in zip(places, first, strict=True)
     ]
     found = label_issues(
-        difference_rows(ordered), np.array(first, dtype=np.intp), pairs.prompts[places], intercept=False
+        difference_rows(ordered), np.array(first, dtype=np.intp), pairs.prompts[places], intercept=False, seed=seed
     )
     if found is None or wilson(found.right, len(places))[0] < least_predicted:
         return None
@@ -137,7 +150,8 @@ def labels_of(pairs: Pairs, skipped: set[int], *, least_predicted: float, fdr: f
         fdr=fdr,
         min_labels=min_pairs,
     )
-    worst = sorted(np.flatnonzero(found.issues).tolist(), key=lambda at: (found.quality[at], at))
+    bad = np.flatnonzero(found.issues & (found.quality <= quality)).tolist()
+    worst = sorted(bad, key=lambda at: (found.quality[at], at))
     return Labels(
         modelled=len(places),
         right=found.right,
