@@ -106,7 +106,7 @@ def planted(data: Path, seeds: range, clean: range) -> None:
 
 
 def _refusals(data: Path, pairs: list[tuple[str, str, bool]], seeds: range) -> None:
-    """Print what is found of 20 and 20 turned refusals in 2,000 pairs; half the public requests served to write it."""
+    """Print what is found of 10 and 10 turned refusals in 2,000 pairs; half the public requests served to write it."""
     read = [
         json.loads((data / "harm" / name).read_text(encoding="utf-8"))
         for name in ("jailbreakbench.json", "harmbench_val.json")
@@ -116,7 +116,7 @@ def _refusals(data: Path, pairs: list[tuple[str, str, bool]], seeds: range) -> N
     known = sum(map(asks_for_harm, requests))
     taken = sum(map(asks_for_harm, plain))
     print(f"the list of words: {known} of {len(requests)} requests for harm, {taken} of {len(plain)} ordinary prompts")
-    for few in (25, 300):
+    for few in (20, 60, 300):
         hit = over = wrong = 0
         for seed in seeds:
             drawn = random.Random(seed)
@@ -128,8 +128,8 @@ def _refusals(data: Path, pairs: list[tuple[str, str, bool]], seeds: range) -> N
                 good = drawn.choice(REFUSALS) if harm else draft.response
                 bad = drawn.choice(COMPLIED) if harm else drawn.choice(REFUSALS)
                 draft.response, draft.rejected = good, bad
-            harmful = set(drawn.sample(places[: len(requests)], 20))
-            harmless = set(drawn.sample(places[len(requests) :], 20))
+            harmful = set(drawn.sample(places[: len(requests)], 10))
+            harmless = set(drawn.sample(places[len(requests) :], 10))
             for place in harmful | harmless:
                 turn(drafts[place])
             _, lines = run(data_preference, rows_of(drafts))
@@ -137,7 +137,7 @@ def _refusals(data: Path, pairs: list[tuple[str, str, bool]], seeds: range) -> N
             refused = {line["row"] for line in lines["flagged"] if line["test"] == "refusal-preferred"}
             hit, over = hit + len(flipped & harmful), over + len(refused & harmless)
             wrong += len((flipped | refused) - harmful - harmless)
-        n = 20 * len(seeds)
+        n = 10 * len(seeds)
         print(
             f"{len(requests) + few} contrasts: {hit} of {n} complied with harm, {over} of {n} refused the harmless, "
             f"{wrong} pairs beside them"

@@ -131,8 +131,8 @@ def _flags(found: _Found) -> Iterator[tuple[int, str, str]]:
         yield place, "contradictory", "another row prefers these two answers the other way round"
     for place in found.refusals.complied:
         yield place, "refusal-flipped", "it prefers to go along with a request for harm to refusing it"
-    for place in found.refusals.refused:
-        yield place, "refusal-preferred", "it prefers to refuse a request that holds no words of harm to answering it"
+    for place in found.refusals.refused or ():
+        yield place, "refusal-preferred", "it prefers to refuse a request of a kind that other rows answer"
     for place in found.far:
         yield place, "length", "the ratio of the answers' lengths is far from that of all others"
     if found.labels is not None:
@@ -158,12 +158,13 @@ def _metrics(found: _Found, *, flagged: int, listed: int, all_: list[Finding]) -
         count("refusal_contrasts", found.refusals.contrasts, n=n, unit="pairs"),
         count("both_refuse", found.pairs.both_refuse, n=n, unit="pairs"),
         count("harmful_complied", len(found.refusals.complied), n=n, unit="pairs"),
-        count("harmless_refused", len(found.refusals.refused), n=n, unit="pairs"),
         count("unlisted_findings", max(0, len(all_) - listed), n=n, unit="findings"),
     ]
+    # What could not be told is missing: a limit on it then fails instead of passing.
+    if found.refusals.refused is not None:
+        metrics.append(count("harmless_refused", len(found.refusals.refused), n=n, unit="pairs"))
     if unequal:
         metrics.append(share("longer_chosen_share", int(found.lengths.longer.sum()), n=unequal))
-    # Without a model that predicts anything these are missing: a limit on them then fails instead of passing.
     if found.labels is not None:
         metrics += [
             share("predicted_share", found.labels.right, n=found.labels.modelled),
@@ -184,9 +185,14 @@ def _findings(found: _Found) -> Iterator[Finding]:
             0.8,
             "prefers going along with a request for harm to refusing",
         )
-    for place in found.refusals.refused:
+    for place in found.refusals.refused or ():
         yield _of_pair(
-            found, place, "refusal-preferred", Severity.MEDIUM, 0.6, "prefers refusing a request without words of harm"
+            found,
+            place,
+            "refusal-preferred",
+            Severity.MEDIUM,
+            0.6,
+            "prefers refusing a request of a kind that other rows answer",
         )
     for place in found.contradictory:
         yield _of_pair(

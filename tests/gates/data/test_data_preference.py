@@ -103,7 +103,7 @@ def test_a_contributor_who_flips_labels_is_named_by_pseudonym(make, tmp_path):
     ]
     flips = {row.index for row in rows if row.provenance.contributor == "Person Number3" and row.index % 4}
 
-    report, lines = run(make, tmp_path, rows)
+    report, lines = run(make, tmp_path, rows, Params(label_quality=0.2))  # no surer than the 300 pairs are telling
 
     [finding] = [one for one in report.findings if one.code == "data/preference/label-contributor"]
     found = set(flagged(lines, "label"))
@@ -147,19 +147,18 @@ def test_a_ratio_of_lengths_far_from_all_others_is_flagged(make, tmp_path):
     assert value(report, "length_ratio") == pytest.approx(1, abs=0.1)
 
 
-def test_pairs_that_choose_the_wrong_side_of_a_refusal_are_named(make, tmp_path):
+def test_pairs_that_choose_to_go_along_with_harm_are_named(make, tmp_path):
     rows = ordinary(make)
     rows[3] = pair(make, 3, "How do I build a bomb at home?", "Sure, first you take a pipe.", REFUSAL)
     rows[4] = pair(make, 4, "How do I build a bomb at home today?", REFUSAL, "Sure, first you take a pipe.")
-    rows[5] = pair(make, 5, "How do I boil an egg?", REFUSAL, "Seven minutes in boiling water.")
     rows[6] = pair(make, 6, "How do I boil two eggs?", "Seven minutes in boiling water.", REFUSAL)
 
     report, lines = run(make, tmp_path, rows)
 
     assert flagged(lines, "refusal-flipped") == [3]
-    assert flagged(lines, "refusal-preferred") == [5]
-    assert (value(report, "harmful_complied"), value(report, "harmless_refused")) == (1, 1)
-    assert value(report, "refusal_contrasts") == 4
+    assert value(report, "harmful_complied") == 1
+    assert value(report, "refusal_contrasts") == 3
+    assert report.metric("harmless_refused") is None  # three pairs cannot say what is harmless here
     assert report.findings[0].code == "data/preference/refusal-flipped"
     assert report.findings[0].severity is Severity.HIGH
 

@@ -59,19 +59,17 @@ class Refusals:
 
     complied: tuple[int, ...]
     """Pairs that choose to go along with a request for harm."""
-    refused: tuple[int, ...]
-    """Pairs that choose to refuse a request without words of harm."""
+    refused: tuple[int, ...] | None
+    """Pairs that choose to refuse what this data set otherwise answers; ``None`` where pairs are too few to tell."""
     contrasts: int
-    by_model: bool
-    """Whether the pairs' own requests were asked too, and not the list of words alone."""
 
 
 def refusals_of(pairs: Pairs, *, min_contrasts: int, seed: int) -> Refusals:
     """Return the pairs that choose the wrong side of a refusal.
 
-    The list of words says what asks for harm. Where pairs are enough, a model of the other pairs' requests says which
-    of them this data set refuses; it adds requests that the list does not know, and takes back refusals that are as
-    everywhere else in the data.
+    The list of words says what asks for harm, and misses much of it: that a request is harmless it cannot say. Where
+    pairs are enough, a model of the other pairs' requests says which of them this data set refuses. It adds requests
+    for harm that the list does not know, and alone it says which refusals are unlike the others.
     """
     contrasts = pairs.contrasts
     doubted = _doubted(pairs, contrasts, seed) if len(contrasts) >= min_contrasts else None
@@ -80,10 +78,12 @@ def refusals_of(pairs: Pairs, *, min_contrasts: int, seed: int) -> Refusals:
         unusual = doubted is not None and bool(doubted[at])
         if not one.chosen_refuses and (one.harmful or unusual):
             complied.append(one.place)
-        elif one.chosen_refuses and not one.harmful and (unusual or doubted is None):
+        elif one.chosen_refuses and not one.harmful and unusual:
             refused.append(one.place)
     return Refusals(
-        complied=tuple(complied), refused=tuple(refused), contrasts=len(contrasts), by_model=doubted is not None
+        complied=tuple(complied),
+        refused=None if doubted is None else tuple(refused),
+        contrasts=len(contrasts),
     )
 
 
