@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -31,6 +32,22 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Who gave a row, when, and what they said of it; each ``None`` where the row does not say it readably."""
+
+    contributor: str | None = None
+    """Who, as read, outer white space removed; a person's name perhaps: it stays out of evidence."""
+    at: datetime | None = None
+    """When, in UTC."""
+    label: str | None = None
+    """What they judged the row to be, as text: ``1``, ``good``, ``true``."""
+
+
+NO_PROVENANCE = Provenance()
+"""What most rows carry."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingRow:
     """One row, as read and as understood."""
 
@@ -50,6 +67,8 @@ class TrainingRow:
     """For preferences, the answer it is taught to avoid."""
     turns: tuple[Turn, ...] = ()
     """The whole conversation in order; prompt and response as two turns when the row is no chat."""
+    provenance: Provenance = NO_PROVENANCE
+    """Where the row comes from, as far as its columns say."""
 
 
 class RowSource(Protocol):

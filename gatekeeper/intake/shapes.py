@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from gatekeeper.core.rows import RowShape, TrainingRow, Turn
+from gatekeeper.intake.provenance import read_provenance
 
 _ROLE_NAMES: Mapping[str, str] = MappingProxyType({"human": "user", "gpt": "assistant"})
 _CHAT_KEYS = ("messages", "conversations")
@@ -53,6 +54,7 @@ def understand(record: Mapping[str, object], index: int) -> TrainingRow:
         response=response,
         rejected=rejected,
         turns=turns,
+        provenance=read_provenance(record),
     )
     _require_text(row)
     return row

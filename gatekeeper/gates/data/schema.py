@@ -9,17 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gatekeeper.core.digests import digest_of, sha256_file
 from gatekeeper.core.findings import Finding, GateReport, Metric, Severity
 from gatekeeper.core.gate import GateContext, gate
 from gatekeeper.gates.data.reading.counts import count, share
-from gatekeeper.gates.data.shape.expectations import Expected, build_suite, read_suite, validate
-from gatekeeper.gates.data.shape.row_frame import frame
+from gatekeeper.gates.data.shape.expectations import Expected, build_suite, columns_of_numbers, read_suite, validate
+from gatekeeper.gates.data.shape.row_frame import frame, with_numbers
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]  # pandas ships no types
 
 ATTACHMENT = "validation.json"
-"""The library's result, without any row's values."""
+"""The library's result without any row's values, and the suite's digest: of the file's bytes, or of the default."""
 
 DEFAULT_SUITE: tuple[dict[str, Any], ...] = (
     {
@@ -62,7 +63,7 @@ class Params:
     :mod:`gatekeeper.gates.data.shape.row_frame`, and the fields as read."""
 
 
-@gate("data/schema", asks="Do the training rows have the shape they claim?", params=Params)
+@gate("data/schema", asks="Do the training rows have the shape they claim?", params=Params, version=2)
 def data_schema(context: GateContext, params: Params) -> GateReport:
     """Report every expectation that the rows do not meet.
 
@@ -77,10 +78,13 @@ def data_schema(context: GateContext, params: Params) -> GateReport:
     )
     table = frame(context.rows, texts=bool(params.suite_file))
     rows = len(table)
+    suite_digest = sha256_file(Path(params.suite_file)) if params.suite_file else digest_of(DEFAULT_SUITE)
     if rows == 0:
         return data_schema.unmeasured("The data set holds no rows.")
     context.progress.advance(rows)
+    table = with_numbers(table, columns_of_numbers(suite))
     expected, result = validate(table, suite)
+    result["suite_digest"] = suite_digest
     (context.workdir / ATTACHMENT).write_text(
         json.dumps(result, indent=1, sort_keys=True, default=str) + "\n", encoding="utf-8"
     )

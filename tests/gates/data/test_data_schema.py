@@ -1,7 +1,10 @@
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from gatekeeper.core.digests import sha256_file
 from gatekeeper.core.errors import UsageError
 from gatekeeper.core.findings import Severity, Status
 from gatekeeper.gates.data.schema import DEFAULT_SUITE, Params, data_schema
@@ -88,6 +91,71 @@ def test_a_users_suite_sees_the_fields_as_read_and_keeps_its_own_severity(make, 
     assert finding.subject == "expect_column_values_to_match_regex(output)"
     assert finding.severity is Severity.MEDIUM
     assert report.metric("failed_rows").value == 19
+
+
+def rated(make, *ratings):
+    rows = make.rows_of([(f"What is {n} plus 2?", f"It is {n + 2}.") for n in range(len(ratings))])
+    return [replace(row, fields=(*row.fields, ("rating", text))) for row, text in zip(rows, ratings, strict=True)]
+
+
+RATING = {"type": "expect_column_values_to_be_between", "kwargs": {"column": "rating", "min_value": 1, "max_value": 5}}
+
+
+def test_a_field_that_is_compared_with_numbers_is_read_as_numbers(make, tmp_path):
+    params = suite(
+        tmp_path,
+        RATING,
+        {"type": "expect_column_mean_to_be_between", "kwargs": {"column": "rating", "max_value": 3}},
+        {"type": "expect_column_values_to_be_in_set", "kwargs": {"column": "instruction", "value_set": ["no such"]}},
+    )
+
+    report = data_schema(make.context_with(rated(make, "1", "2.5", "4"), tmp_path), params)
+    beyond = data_schema(make.context_with(rated(make, "1", "2.5", "40"), tmp_path), params)
+
+    assert [finding.subject for finding in report.findings] == ["expect_column_values_to_be_in_set(instruction)"]
+    assert report.metric("unevaluated_expectations").value == 0
+    assert "expect_column_values_to_be_between(rating)" in {finding.subject for finding in beyond.findings}
+
+
+@pytest.mark.parametrize("text", ["five", "", "nan"])
+def test_a_text_among_numbers_is_not_passed_over(make, tmp_path, text):
+    report = data_schema(make.context_with(rated(make, "1", text, "4"), tmp_path), suite(tmp_path, RATING))
+
+    assert report.metric("failed_expectations").value == 1
+
+
+def test_a_suite_as_the_library_writes_it_is_read(make, tmp_path):
+    from great_expectations import ExpectationSuite, expectations
+
+    path = tmp_path / "written.json"
+    written = ExpectationSuite(
+        name="theirs",
+        expectations=[
+            expectations.ExpectColumnValuesToMatchRegex(column="output", regex="^It is [0-9]", mostly=0.9),
+            expectations.ExpectTableRowCountToBeBetween(min_value=40),
+        ],
+    )
+    path.write_text(json.dumps(written.to_json_dict(), default=str))
+
+    report = data_schema(make.context_with(ordinary(make), tmp_path), Params(suite_file=str(path)))
+
+    [finding] = report.findings
+    assert finding.subject == "expect_table_row_count_to_be_between()"
+    assert json.loads((tmp_path / "validation.json").read_text())["suite_name"] == "theirs"
+
+
+def test_the_evidence_says_which_suite_the_rows_were_held_to(make, tmp_path):
+    params = suite(tmp_path, RATING)
+
+    read = sha256_file(Path(params.suite_file))
+    report = data_schema(make.context_with(rated(make, "1", "2"), tmp_path), params)
+    kept = json.loads((tmp_path / "validation.json").read_text())
+    again = data_schema(make.context_with(rated(make, "1", "2"), tmp_path), suite(tmp_path, RATING, RATING))
+
+    assert kept["suite_digest"] == read
+    assert kept["great_expectations_version"]
+    assert kept["statistics"]["successful_expectations"] == 1
+    assert report.digest != again.digest
 
 
 def test_an_expectation_that_cannot_be_evaluated_counts_as_failed(make, tmp_path):

@@ -36,6 +36,36 @@ _VALUES = frozenset(
 """Parts of a result that may quote rows."""
 
 
+_OF_NUMBERS = frozenset(
+    f"expect_column_{name}"
+    for name in (
+        "mean_to_be_between",
+        "median_to_be_between",
+        "pair_values_a_to_be_greater_than_b",
+        "quantile_values_to_be_between",
+        "stdev_to_be_between",
+        "sum_to_be_between",
+        "value_z_scores_to_be_less_than",
+    )
+)
+"""Expectations that mean nothing for texts."""
+_OF_VALUES = frozenset(
+    f"expect_column_{name}"
+    for name in (
+        "distinct_values_to_be_in_set",
+        "distinct_values_to_contain_set",
+        "distinct_values_to_equal_set",
+        "max_to_be_between",
+        "min_to_be_between",
+        "most_common_value_to_be_in_set",
+        "values_to_be_between",
+        "values_to_be_in_set",
+        "values_to_not_be_in_set",
+    )
+)
+"""Expectations that compare values with those they are given: numbers where these are. Others count characters."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
     """What became of one expectation."""
@@ -111,6 +141,22 @@ def build_suite(name: str, listed: Sequence[Mapping[str, Any]]) -> "ExpectationS
     return suite
 
 
+def columns_of_numbers(suite: "ExpectationSuite") -> frozenset[str]:
+    """Return the columns whose values the suite compares with numbers."""
+    columns: set[str] = set()
+    for one in suite.expectations:
+        kwargs = one.configuration.to_json_dict()["kwargs"]
+        if one.expectation_type in _OF_NUMBERS or (one.expectation_type in _OF_VALUES and _names_numbers(kwargs)):
+            columns |= {str(kwargs[key]) for key in ("column", "column_A", "column_B") if kwargs.get(key)}
+    return frozenset(columns)
+
+
+def _names_numbers(kwargs: Mapping[str, Any]) -> bool:
+    values = [kwargs.get("min_value"), kwargs.get("max_value"), *(kwargs.get("value_set") or ())]
+    given = [value for value in values if value is not None]
+    return bool(given) and all(isinstance(value, int | float) and not isinstance(value, bool) for value in given)
+
+
 def validate(table: "pd.DataFrame", suite: "ExpectationSuite") -> tuple[list[Expected], dict[str, Any]]:
     """Return what became of each expectation, and the library's result without any row's values."""
     import great_expectations as gx
@@ -177,6 +223,7 @@ def _without_values(plain: Mapping[str, Any]) -> dict[str, Any]:
         )
     return {
         "success": plain["success"],
+        "great_expectations_version": (plain.get("meta") or {}).get("great_expectations_version"),
         "suite_name": plain["suite_name"],
         "statistics": plain["statistics"],
         "results": results,

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from gatekeeper.core.rows import RowShape, TrainingRow
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import pandas as pd  # type: ignore[import-untyped]  # pandas ships no types
 
 ROW = "row"
@@ -32,6 +34,23 @@ def frame(rows: Iterable[TrainingRow], *, texts: bool) -> "pd.DataFrame":
 
     chunks = [pd.DataFrame([_line(row, texts=texts) for row in chunk]) for chunk in _chunks(iter(rows))]
     return pd.concat(chunks, ignore_index=True) if chunks else pd.DataFrame()
+
+
+def with_numbers(table: "pd.DataFrame", columns: "Collection[str]") -> "pd.DataFrame":
+    """Return the table with each of these columns as numbers, if every text in it is one.
+
+    Fields are texts as read; a suite that compares one with a number means the number. A column with any other text
+    stays as it is: turned into a missing value, that text would be passed over by expectations.
+    """
+    import pandas as pd
+
+    changed = {}
+    for name in columns:
+        if name in table and not pd.api.types.is_numeric_dtype(table[name]):
+            numbers = pd.to_numeric(table[name], errors="coerce")
+            if bool((numbers.notna() == table[name].notna()).all()):
+                changed[name] = numbers
+    return table.assign(**changed)
 
 
 def _chunks(rows: Iterator[TrainingRow]) -> Iterator[list[TrainingRow]]:

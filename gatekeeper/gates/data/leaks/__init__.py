@@ -1,0 +1,1 @@
+"""Where the questions of a suite stand in other text."""

@@ -1,0 +1,1 @@
+"""Who gave which rows, and who gave them together."""

@@ -1,0 +1,1 @@
+"""What chosen and rejected answers teach."""
