@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 
-_WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
+_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 _CLASSES = frozenset(
     {
         "thing", "deed", "hurt", "victim", "take", "asset", "make", "loose", "aim",
@@ -44,9 +44,13 @@ class Hit:
     """One past the last word."""
 
 
-def words_of(text: str) -> list[str]:
-    """Return the words of a text in lower case; hyphens part words, the owner's ``'s`` is dropped."""
-    return _WORD.findall(text.lower().replace("’", "'").replace("'s", ""))
+@lru_cache(maxsize=16)
+def words_of(text: str) -> tuple[str, ...]:
+    """Return the words of a text in lower case; hyphens part words, the owner's ``'s`` is dropped.
+
+    The last few answers are remembered, since several tests ask.
+    """
+    return tuple(_WORD.findall(text.lower().replace("’", "'").replace("'s", "")))
 
 
 class Lexicon:
@@ -101,7 +105,7 @@ def lexicon() -> Lexicon:
     return Lexicon(tuple(read_terms(files(__package__).joinpath("harm_terms.txt").read_text(encoding="utf-8"))))
 
 
-def read_terms(text: str) -> Iterator[Term]:
+def read_terms(text: str, classes: frozenset[str] = _CLASSES) -> Iterator[Term]:
     """Yield the terms of a lexicon file.
 
     Raises:
@@ -112,7 +116,7 @@ def read_terms(text: str) -> Iterator[Term]:
             continue
         head, colon, patterns = line.partition(":")
         kind, _, weight = head.partition(" ")
-        if not colon or kind not in _CLASSES or not weight.strip().isdecimal():
+        if not colon or kind not in classes or not weight.strip().isdecimal():
             raise ValueError(f"line {number} of the lexicon is no 'class weight: pattern, ...'")
         for pattern in patterns.split(","):
             parts = tuple(pattern.split())

@@ -14,6 +14,7 @@ from importlib.resources import files
 from gatekeeper.core.rows import TrainingRow
 from gatekeeper.gates.data.content.exchanges import Exchange, flagged, undone
 from gatekeeper.gates.data.content.flags import Flag
+from gatekeeper.gates.data.content.order_score import orders_in
 from gatekeeper.gates.data.content.unpacking import Limits
 
 TEST = "injection"
@@ -52,14 +53,14 @@ class Orders:
 
     def stand_in(self, text: str, lower: str) -> bool:
         """Return whether a text, given also in lower case, holds such an order."""
-        return all(_one_of(group, lower) for group in self.hints) and self.pattern.search(text) is not None
-
-
-def _one_of(hints: tuple[str, ...], lower: str) -> bool:
-    for hint in hints:  # noqa: SIM110 - a plain loop takes half the time of any(), on every row
-        if hint in lower:
-            return True
-    return False
+        # Plain loops: they run on every row, and take a third of the time of any() and all().
+        for group in self.hints:
+            for hint in group:
+                if hint in lower:
+                    break
+            else:
+                return False
+        return self.pattern.search(text) is not None
 
 
 def find_injections(rows: Iterable[TrainingRow], settings: Settings) -> list[Flag]:
@@ -72,10 +73,12 @@ def injection_reason(exchange: Exchange, settings: Settings) -> str:
     for where, reading in exchange.parts():
         lower = reading.text.lower()
         found = [orders for orders in known_orders() if orders.stand_in(reading.text, lower)]
-        if not any(orders.hidden for orders in found) and found and _excused(exchange):
+        if found and not any(orders.hidden for orders in found) and _excused(exchange):
             continue
         if sum(orders.weight for orders in found) >= settings.least:
             return f"{where} {' and '.join(orders.says for orders in found)}{undone(reading)}"
+        if where != "the answer" and (loose := orders_in(reading.text)) and not _excused(exchange):
+            return f"{where} {loose}{undone(reading)}"
     return ""
 
 
@@ -118,7 +121,7 @@ def read_orders(text: str) -> Iterator[Orders]:
         elif head is None:
             raise ValueError(f"line {number} of the patterns stands before any kind of order")
         elif line.startswith("? "):
-            hints.append(tuple(hint.strip() for hint in line[2:].split(",")))
+            hints.append(tuple(hint.strip().replace("~", " ") for hint in line[2:].split(",")))
         else:
             patterns.append(_compiled(line, named, number))
 

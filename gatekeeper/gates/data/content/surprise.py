@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 import numpy as np
@@ -51,8 +51,9 @@ class _Tables:
     """(languages, size * size): bits of each pair; 0 where the second is no letter."""
 
 
+@lru_cache(maxsize=64)
 def surprise_of(text: str) -> Surprise:
-    """Return how surprising a text's letters are."""
+    """Return how surprising a text's letters are; the last few answers are remembered, since several tests ask."""
     plain = _folded(text)
     if plain.isascii():
         script, tables = "Latin", _tables()["Latin"]

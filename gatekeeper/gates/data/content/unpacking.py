@@ -34,7 +34,6 @@ _MEASURE = re.compile(
 )
 """Amounts, ordinals, names with a number and exclamations: words that hold digits or signs rightly."""
 LOOKALIKES = "look-alike or invisible characters"
-_LETTERS = re.compile(r"[a-z]+")
 _WORD = re.compile(r"\w+")
 
 
@@ -116,8 +115,7 @@ def _joined(match: re.Match[str]) -> str:
 
 
 def _words(text: str) -> Iterator[tuple[str, str, float]]:
-    words = _LETTERS.findall(text.lower())
-    code = disguise_of(words)
+    code = disguise_of(text)
     if code == REVERSED:
         yield "written backwards", text[::-1], 1.0
         yield "words written backwards", _WORD.sub(lambda word: word.group()[::-1], text), 1.0
