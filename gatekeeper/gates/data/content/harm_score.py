@@ -3,7 +3,7 @@
 1. A thing, a deed or an aim of wrongdoers counts by its weight, each once.
 2. A pair counts where both parts stand near each other in order: hurting and a victim, taking and an asset, making and
    something harmful when made, urging and a wrong; contempt and people count in any order.
-3. Asking to make or to be told how adds one; asking for neither takes one away.
+3. Asking to make or to be told how adds one; asking for neither takes two away.
 4. Prevention and help take four away. So do texts to be worked on, facts to be learned and problems to be computed;
    beside a request for instructions these take one. Stories take two.
 5. Harmless idioms are struck out first.
@@ -81,7 +81,7 @@ def _judged(words: Sequence[str], hits: Sequence[Hit], *, framed: bool) -> Harm:
     if not seen:
         return NOTHING
     score = min(sum(weights), _MOST)
-    score += 1 if "ask" in kinds or "steps" in kinds else -1
+    score += 1 if "ask" in kinds or "steps" in kinds else -2
     score -= 4 if "defence" in kinds else 0
     score -= (1 if "steps" in kinds else 4) if framed or not kinds.keys().isdisjoint(_FRAMES) else 0
     score -= 2 if "fiction" in kinds else 0

@@ -37,7 +37,7 @@ def orders_in(text: str) -> str:
     rules, models = kinds.get("rules", []), kinds.get("model", [])
     bound = [*rules, *kinds.get("lax", ())]
     dropped, freed = _near(kinds.get("drop", ()), bound), _near(kinds.get("free", ()), bound)
-    if dropped and _beside(dropped, kinds.get("you", ())) and _beside(dropped, models):
+    if dropped and spoken and _beside(dropped, models):
         return f'sets a model\'s rules aside ("{_shown(words, dropped)}")'
     if (pair := _near(kinds.get("drop", ()), rules)) and _beside(pair, own):
         return f'sets a model\'s rules aside ("{_shown(words, pair)}")'
