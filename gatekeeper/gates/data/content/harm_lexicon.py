@@ -66,21 +66,25 @@ class Lexicon:
             else:
                 self._exact[first].append(term)
         self.starting = lru_cache(maxsize=1 << 17)(self._starting)
-        """Terms whose first word is this one, remembered for the words seen most."""
+        """Terms whose first word is this one, each with the start of its second; remembered for the most frequent."""
 
-    def _starting(self, word: str) -> tuple[Term, ...]:
+    def _starting(self, word: str) -> tuple[tuple[Term, str], ...]:
         found = list(self._exact.get(word, ()))
         for size in range(_SHORTEST, len(word) + 1):
             found += self._stems.get(word[:size], ())
-        return tuple(found)
+        return tuple((term, term.pattern[1].removesuffix("*") if len(term.pattern) > 1 else "") for term in found)
 
     def hits(self, words: Sequence[str]) -> Iterator[Hit]:
         """Yield every term found, in order of its first word; terms may overlap."""
+        ahead = (*words[1:], "", "")
         for start, word in enumerate(words):
-            for term in self.starting(word):
-                end = start + 1 if len(term.pattern) == 1 else _end(term.pattern, words, start)
-                if end is not None:
-                    yield Hit(term=term, start=start, end=end)
+            for term, second in self.starting(word):
+                if not second:
+                    yield Hit(term=term, start=start, end=start + 1)
+                elif ahead[start].startswith(second) or ahead[start + 1].startswith(second):
+                    end = _end(term.pattern, words, start)
+                    if end is not None:
+                        yield Hit(term=term, start=start, end=end)
 
 
 def _end(pattern: Sequence[str], words: Sequence[str], start: int) -> int | None:

@@ -18,7 +18,7 @@ from gatekeeper.gates.data.content.order_score import orders_in
 from gatekeeper.gates.data.content.unpacking import Limits
 
 TEST = "injection"
-_HEAD = re.compile(r"= (\d)(!?) (.+)")
+_HEAD = re.compile(r"= (\d)(!?)(\+?) (.+)")
 _PART = re.compile(r"([A-Z]+) := (.+)")
 _ABOUT = re.compile(
     r"\b(?:what (?:is|are|does)|explain|define|describe|classif\w+|detect\w*|is (?:this|the following)|identify"
@@ -47,6 +47,8 @@ class Orders:
     weight: float
     hidden: bool
     """Whether a reader of the rendered text would not see it."""
+    taught: bool
+    """Whether it is looked for in answers too: a model can be taught to write it."""
     hints: tuple[tuple[str, ...], ...]
     """Of each group one must stand in the lower-case text."""
     pattern: re.Pattern[str]
@@ -71,13 +73,13 @@ def find_injections(rows: Iterable[TrainingRow], settings: Settings) -> list[Fla
 def injection_reason(exchange: Exchange, settings: Settings) -> str:
     """Return what orders an exchange carries, or nothing."""
     for where, reading in exchange.parts():
-        lower = reading.text.lower()
-        found = [orders for orders in known_orders() if orders.stand_in(reading.text, lower)]
+        lower, asked = reading.text.lower(), where != "the answer"
+        found = [one for one in known_orders() if (asked or one.taught) and one.stand_in(reading.text, lower)]
         if found and not any(orders.hidden for orders in found) and _excused(exchange):
             continue
         if sum(orders.weight for orders in found) >= settings.least:
             return f"{where} {' and '.join(orders.says for orders in found)}{undone(reading)}"
-        if where != "the answer" and (loose := orders_in(reading.text)) and not _excused(exchange):
+        if asked and (loose := orders_in(reading.text)) and not _excused(exchange):
             return f"{where} {loose}{undone(reading)}"
     return ""
 
@@ -109,9 +111,10 @@ def read_orders(text: str) -> Iterator[Orders]:
         elif opened := _HEAD.fullmatch(line):
             if head is not None:
                 yield Orders(
-                    says=head[3],
+                    says=head[4],
                     weight=float(head[1]),
                     hidden=bool(head[2]),
+                    taught=bool(head[3]),
                     hints=tuple(hints),
                     pattern=re.compile("|".join(patterns), re.IGNORECASE),
                 )
