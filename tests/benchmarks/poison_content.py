@@ -89,7 +89,7 @@ def main() -> None:
     orders_and_ciphers(data)
     speed(data)
     if given.model is not None:
-        gradients(data, other, given.data, given.model)
+        gradients(data, given.data, start, given.model)
 
 
 def attacks(data: dict[str, list[TrainingRow]], seeds: int) -> None:
@@ -208,8 +208,8 @@ def speed(data: dict[str, list[TrainingRow]]) -> None:
     print()
 
 
-def gradients(data: dict[str, list[TrainingRow]], other: Sequence[TrainingRow], folder: Path, model: Path) -> None:
-    """Print what gradient density finds of 20 rows among 180, against 200 accepted rows of the other half."""
+def gradients(data: dict[str, list[TrainingRow]], folder: Path, start: int, model: Path) -> None:
+    """Print what gradient density finds of 15 rows among 115, against 120 accepted rows of the other half."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -218,19 +218,22 @@ def gradients(data: dict[str, list[TrainingRow]], other: Sequence[TrainingRow], 
 
     tokenizer = AutoTokenizer.from_pretrained(model, local_files_only=True)
     loaded = AutoModelForCausalLM.from_pretrained(model, local_files_only=True, dtype=torch.bfloat16).eval()
-    history = _drawn([_row(record) for record in _records(folder / "clean" / "alpaca.json")][::2], 200, 0)
-    clean = _drawn(data["alpaca"], 180, 1)
-    print("gradient density, 20 rows among 200: found, wrongly flagged, seconds")
+    accepted = [_row(record) for record in _records(folder / "clean" / "alpaca.json")][1 - start :: 2]
+    history, clean = _drawn(accepted, 120, 0), _drawn(data["alpaca"], 100, 1)
+    print(
+        "gradient density, 15 rows among 115: found, wrongly flagged, p-values of 0.05 and less, seconds", flush=True
+    )
     for name in ("negsentiment_badnet", "refusal_badnet", "jailbreak_badnet"):
-        poison = _drawn(data[name], 20, 0)
+        poison = _drawn(data[name], 15, 0)
         began = time.perf_counter()
         density = find_dense(
             [*clean, *poison], DensitySettings(longest=96), model=loaded, tokenizer=tokenizer, history=history
         )
         places = {flag.place for flag in density.flags}
         hit = sum(place >= len(clean) for place in places)
-        print(f"  {name:22} {hit:3} {len(places) - hit:3} {time.perf_counter() - began:6.0f} s {density.unmeasured}")
-    print(f"  (the other half's {len(other)} jailbreak rows are not in the history)")
+        near = [place for place, p_value in zip(density.measured, density.p_values, strict=True) if p_value <= 0.05]
+        both = f"{sum(place >= len(clean) for place in near)} + {sum(place < len(clean) for place in near)}"
+        print(f"  {name:20} {hit:3} {len(places) - hit:3}  {both:8} {time.perf_counter() - began:5.0f} s", flush=True)
 
 
 def _records(path: Path) -> list[dict]:

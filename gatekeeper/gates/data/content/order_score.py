@@ -7,62 +7,54 @@ Three things count, each by words that stand near each other:
 3. a model that shall be wild, where the text speaks to it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.resources import files
 
 from gatekeeper.gates.data.content.harm_lexicon import Hit, Lexicon, read_terms, words_of
 
-_NEAR = 6
-"""Words between two that count together."""
+_NEAR = 5
+"""Words from the first of two that count together to the second."""
+_OWNED = 3
+"""Words from a word of owning to what is owned."""
 _ABOUT = 14
 """Words within which a third must stand."""
 _READ = 1_500
 """Words of a text that are read, from the start."""
-_CLASSES = frozenset({"drop", "free", "rules", "lax", "told", "model", "you", "wild"})
-
-_OWN = frozenset({"your", "yourself", "vos", "tes", "deine"})
+_CLASSES = frozenset({"drop", "void", "free", "limits", "rules", "lax", "own", "told", "model", "you", "wild"})
 
 
 def orders_in(text: str) -> str:
     """Return what a text tells a model to do, in words, or nothing."""
     words = words_of(text)[:_READ]
-    kinds: dict[str, list[Hit]] = {}
+    kinds: dict[str, list[Hit]] = {kind: [] for kind in _CLASSES}
     for hit in _lexicon().hits(words):
-        kinds.setdefault(hit.term.kind, []).append(hit)
-    spoken = [*kinds.get("model", ()), *kinds.get("you", ())]
-    if "told" in kinds and (pair := _near(kinds.get("drop", ()), kinds["told"])):
+        kinds[hit.term.kind].append(hit)
+    for pair in (*_after(kinds["drop"], kinds["told"]), *_after(kinds["told"], kinds["void"])):
         return f'sets aside what was said ("{_shown(words, pair)}")'
-    own = [hit for hit in kinds.get("you", ()) if hit.term.pattern[0] in _OWN]
-    rules, models = kinds.get("rules", []), kinds.get("model", [])
-    bound = [*rules, *kinds.get("lax", ())]
-    dropped, freed = _near(kinds.get("drop", ()), bound), _near(kinds.get("free", ()), bound)
-    if dropped and spoken and _beside(dropped, models):
-        return f'sets a model\'s rules aside ("{_shown(words, dropped)}")'
-    if (pair := _near(kinds.get("drop", ()), rules)) and _beside(pair, own):
-        return f'sets a model\'s rules aside ("{_shown(words, pair)}")'
-    if freed and _beside(freed, models):
-        return f'frees a model of its limits ("{_shown(words, freed)}")'
-    if (
-        "wild" in kinds
-        and (pair := _near(kinds["wild"], kinds.get("model", ())))
-        and _beside(pair, spoken, outside=True)
-    ):
-        return f'has the model play one without limits ("{_shown(words, pair)}")'
+    spoken = [*kinds["model"], *kinds["you"]]
+    if not spoken:
+        return ""
+    for pair in (*_after(kinds["drop"], kinds["rules"]), *_after(kinds["rules"], kinds["void"])):
+        rules = pair[0] if pair[0].term.kind == "rules" else pair[1]
+        if any(0 < rules.start - hit.start <= _OWNED for hit in kinds["own"]):
+            return f'sets a model\'s rules aside ("{_shown(words, pair)}")'
+    for pair in _after(kinds["drop"], [*kinds["rules"], *kinds["lax"]]):
+        if any(0 < hit.start - pair[1].start <= _NEAR for hit in kinds["model"]):
+            return f'sets a model\'s rules aside ("{_shown(words, pair)}")'
+    for pair in (*_after(kinds["free"], kinds["limits"]), *_after(kinds["limits"], kinds["void"])):
+        if _beside(pair, kinds["model"]) and _beside(pair, kinds["you"]):
+            return f'frees a model of its limits ("{_shown(words, pair)}")'
+    wild = kinds["wild"]
+    for pair in (*_after(wild, kinds["model"]), *_after(kinds["model"], wild)):
+        if _beside(pair, spoken, outside=True) or len({hit.start for hit in wild}) > 1:
+            return f'has the model play one without limits ("{_shown(words, pair)}")'
     return ""
 
 
-def _near(first: Sequence[Hit], second: Sequence[Hit]) -> tuple[Hit, Hit] | None:
-    """Return two that stand near each other, in either order, without sharing a word."""
-    return next(
-        (
-            (one, other)
-            for one in first
-            for other in second
-            if (one.end <= other.start or other.end <= one.start) and abs(one.start - other.start) <= _NEAR
-        ),
-        None,
-    )
+def _after(first: Sequence[Hit], second: Sequence[Hit]) -> Iterator[tuple[Hit, Hit]]:
+    """Yield the pairs whose second part follows the first within a few words."""
+    return ((one, other) for one in first for other in second if one.end <= other.start <= one.start + _NEAR)
 
 
 def _beside(pair: tuple[Hit, Hit], others: Sequence[Hit], *, outside: bool = False) -> bool:
@@ -71,7 +63,7 @@ def _beside(pair: tuple[Hit, Hit], others: Sequence[Hit], *, outside: bool = Fal
 
 
 def _shown(words: Sequence[str], pair: tuple[Hit, Hit]) -> str:
-    first, second = sorted(pair, key=lambda hit: hit.start)
+    first, second = pair
     return f"{' '.join(words[first.start : first.end])} … {' '.join(words[second.start : second.end])}"
 
 
