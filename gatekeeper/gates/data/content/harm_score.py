@@ -35,6 +35,8 @@ _ALONE = ("thing", "deed", "aim")
 _GROUNDS = frozenset(_ALONE) | {"hurt", "take", "loose", "wrong", "scorn"}
 """Without one of these nothing can be harmful."""
 _FRAMES = ("study", "sums")
+_OWN = frozenset({"my", "own"})
+"""Words before an asset that one may do with as one likes."""
 _MOST = 8.0
 """What all evidence together may add up to."""
 
@@ -73,6 +75,8 @@ def _judged(words: Sequence[str], hits: Sequence[Hit], *, framed: bool) -> Harm:
     for hit in hits:
         kinds.setdefault(hit.term.kind, []).append(hit)
     weights, seen = _alone(words, [hit for kind in _ALONE for hit in kinds.get(kind, ())])
+    foreign = [hit for hit in kinds.get("asset", ()) if hit.start == 0 or words[hit.start - 1] not in _OWN]
+    kinds["asset"] = foreign
     for first, second, weight in _PAIRS:
         pair = _pair(kinds.get(first, ()), kinds.get(second, ()))
         if pair is not None:
