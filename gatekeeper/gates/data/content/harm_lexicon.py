@@ -14,7 +14,7 @@ from importlib.resources import files
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 _CLASSES = frozenset(
     {
-        "thing", "deed", "hurt", "victim", "take", "asset", "make", "loose", "aim",
+        "thing", "deed", "hurt", "victim", "take", "asset", "make", "loose", "word", "smear", "aim",
         "scorn", "people", "urge", "wrong", "defence", "ask", "steps", "fiction", "study", "sums", "idle",
     }
 )  # fmt: skip
@@ -88,10 +88,14 @@ class Lexicon:
 
 
 def _end(pattern: Sequence[str], words: Sequence[str], start: int) -> int | None:
-    """Return where a pattern ends whose first word stands at ``start``; one strange word may stand inside it."""
+    """Return where a pattern ends whose first word stands at ``start``.
+
+    One strange word may stand inside it, before a word of more than a few letters.
+    """
     at, spare = start + 1, 1
     for part in pattern[1:]:
-        if spare and at + 1 < len(words) and not _matches(part, words[at]) and _matches(part, words[at + 1]):
+        strange = spare and len(part) > _SHORTEST and at + 1 < len(words) and not _matches(part, words[at])
+        if strange and _matches(part, words[at + 1]):
             at, spare = at + 1, 0
         if at >= len(words) or not _matches(part, words[at]):
             return None

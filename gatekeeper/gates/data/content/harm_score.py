@@ -1,8 +1,9 @@
 """How much a request asks for harm, by a lexicon and rules that a reader can follow.
 
 1. A thing, a deed or an aim of wrongdoers counts by its weight, each once.
-2. A pair counts where both parts stand near each other in order: hurting and a victim, taking and an asset, making and
-   something harmful when made, urging and a wrong; contempt and people count in any order.
+2. A pair counts where both parts stand near each other in order: hurting and a victim, taking and an asset that is
+   not the asker's own, making a harmful thing, writing a harmful text, urging and a wrong; contempt and people count
+   in any order.
 3. Asking to make or to be told how adds one; asking for neither takes two away.
 4. Prevention and help take four away. So do texts to be worked on, facts to be learned and problems to be computed;
    beside a request for instructions these take one. Stories take two.
@@ -27,16 +28,19 @@ _PAIRS = (
     ("hurt", "victim", 3.0),
     ("take", "asset", 3.0),
     ("make", "loose", 2.0),
+    ("word", "smear", 2.0),
     ("urge", "wrong", 3.0),
     ("scorn", "people", 3.0),
     ("people", "scorn", 3.0),
 )
 _ALONE = ("thing", "deed", "aim")
-_GROUNDS = frozenset(_ALONE) | {"hurt", "take", "loose", "wrong", "scorn"}
+_GROUNDS = frozenset(_ALONE) | {"hurt", "take", "loose", "smear", "wrong", "scorn"}
 """Without one of these nothing can be harmful."""
 _FRAMES = ("study", "sums")
 _OWN = frozenset({"my", "own"})
 """Words before an asset that one may do with as one likes."""
+_AGAIN = 1.0
+"""What a pair adds whose first part counts already."""
 _MOST = 8.0
 """What all evidence together may add up to."""
 
@@ -74,13 +78,14 @@ def _judged(words: Sequence[str], hits: Sequence[Hit], *, framed: bool) -> Harm:
     kinds: dict[str, list[Hit]] = {}
     for hit in hits:
         kinds.setdefault(hit.term.kind, []).append(hit)
-    weights, seen = _alone(words, [hit for kind in _ALONE for hit in kinds.get(kind, ())])
-    foreign = [hit for hit in kinds.get("asset", ()) if hit.start == 0 or words[hit.start - 1] not in _OWN]
-    kinds["asset"] = foreign
+    alone = _alone([hit for kind in _ALONE for hit in kinds.get(kind, ())])
+    weights, seen = [hit.term.weight for hit in alone], [_shown(words, hit) for hit in alone]
+    counted = {at for hit in alone for at in range(hit.start, hit.end)}
+    kinds["asset"] = [hit for hit in kinds.get("asset", ()) if hit.start == 0 or words[hit.start - 1] not in _OWN]
     for first, second, weight in _PAIRS:
         pair = _pair(kinds.get(first, ()), kinds.get(second, ()))
         if pair is not None:
-            weights.append(weight)
+            weights.append(_AGAIN if pair[0].start in counted else weight)
             seen.append(f"{_shown(words, pair[0])} … {_shown(words, pair[1])}")
     if not seen:
         return NOTHING
@@ -92,8 +97,8 @@ def _judged(words: Sequence[str], hits: Sequence[Hit], *, framed: bool) -> Harm:
     return Harm(score=max(0.0, score), seen=tuple(seen))
 
 
-def _alone(words: Sequence[str], hits: Sequence[Hit]) -> tuple[list[float], list[str]]:
-    """Return weights and words of the heaviest terms that do not overlap, each term once."""
+def _alone(hits: Sequence[Hit]) -> list[Hit]:
+    """Return the heaviest terms that do not overlap, each term once."""
     taken: set[int] = set()
     terms: dict[tuple[str, ...], Hit] = {}
     for hit in sorted(hits, key=lambda hit: (-hit.term.weight, hit.start - hit.end, hit.start)):
@@ -101,7 +106,7 @@ def _alone(words: Sequence[str], hits: Sequence[Hit]) -> tuple[list[float], list
         if taken.isdisjoint(places):
             taken.update(places)
             terms.setdefault(hit.term.pattern, hit)
-    return [hit.term.weight for hit in terms.values()], [_shown(words, hit) for hit in terms.values()]
+    return list(terms.values())
 
 
 def _pair(first: Sequence[Hit], second: Sequence[Hit]) -> tuple[Hit, Hit] | None:
