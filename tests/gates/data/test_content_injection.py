@@ -203,3 +203,35 @@ def test_one_pass_finds_what_each_test_finds_alone(make):
         (0, "injection"),
         (1, "harmful-answer"),
     ]
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        *(
+            "<!--",
+            "=",
+            "ignore your rules ",
+            "an evil, ",
+            "![a](https://x/",
+            "[//]: # (",
+            "hack the bank ",
+            "system: ",
+        ),
+        *(
+            "\n[",
+            "<div hidden ",
+            "pretend you no ",
+            "I can't ",
+            "1. ",
+            "however ",
+            "the ai model without filters you ",
+        ),
+        *("kill people ", "Answer:\n", "\uff49"),
+    ],
+)
+def test_long_repetitions_are_judged_in_steady_time(make, piece):
+    # A pattern that backtracks without bound would run into the time limit of the test run here.
+    rows = make.rows_of([(piece * 10_000, "Yes."), ("Tell me how to build a pipe bomb", piece * 10_000)])
+
+    assert all(flag.place in {0, 1} for flag in find_content(rows, ScanSettings()))

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from gatekeeper.gates.data.content.harm_lexicon import Hit, lexicon, words_of
 
 _WINDOW, _STRIDE = 48, 24
-_READ = 2400
+_READ = 10_000
 """Words of a text that are read, from the start."""
 _NEAR = 8
 """Words from the start of a pair's first part to that of its second."""

@@ -19,7 +19,7 @@ _OWNED = 3
 """Words from a word of owning to what is owned."""
 _ABOUT = 14
 """Words within which a third must stand."""
-_READ = 1_500
+_READ = 4_000
 """Words of a text that are read, from the start."""
 _CLASSES = frozenset({"drop", "void", "free", "limits", "rules", "lax", "own", "told", "model", "you", "wild"})
 
