@@ -15,7 +15,7 @@ _SMALL = (
     r"(?:de|la|le|les|du|des|del|della|di|da|do|dos|das|van|der|den|von|of|the|y|e|na|nad|pod|upon|on|an|am"
     r"|im|in|sur|aan|bei|i|ob|og)"
 )
-_TOWN = rf"{_WORD}(?:(?:[ \-]|(?:-| ){_SMALL}[ \-](?:{_SMALL}[ \-])?){_WORD}){{0,3}}(?: [0-9]{{1,2}}(?![0-9]))?"
+TOWN = rf"{_WORD}(?:(?:[ \-]|(?:-| ){_SMALL}[ \-](?:{_SMALL}[ \-])?){_WORD}){{0,3}}(?: [0-9]{{1,2}}(?![0-9]))?"
 _LINE = r"[ \t]*,?[ \t]*(?:\n[\s>?|*]{0,12},?[ \t]*)"
 _SEPARATOR = rf"(?:{_LINE}{{1,2}}|[ \t]*,[ \t]*|[ \t]+)"
 _HARD = rf"(?:{_LINE}{{1,2}}|[ \t]*,[ \t]*)"
@@ -40,15 +40,15 @@ _PARTS = (
             rf"|th) floor){_END}"
         ),
     ),
-    (3, re.compile(rf"{_SEPARATOR}(?:{_CODE})(?:[ \t]*,|{_LINE})?[ \t]*(?P<town>{_TOWN}){_AFTER_TOWN}")),
+    (3, re.compile(rf"{_SEPARATOR}(?:{_CODE})(?:[ \t]*,|{_LINE})?[ \t]*(?P<town>{TOWN}){_AFTER_TOWN}")),
     (2, re.compile(rf"{_SEPARATOR}(?:{_CODE}){_END}(?!\s*(?:%|percent|people|dollars|miles|years))")),
     (1, re.compile(rf"{_SEPARATOR}(?i:{COUNTRIES})\b")),
     (1, re.compile(rf"{_SEPARATOR}{_STATE}")),
-    (1, re.compile(rf"{_HARD}(?P<town>{_TOWN}){_AFTER_TOWN}")),
+    (1, re.compile(rf"{_HARD}(?P<town>{TOWN}){_AFTER_TOWN}")),
     (
         1,
         re.compile(
-            rf" (?P<town>{_TOWN})(?={_HARD}{_STATE}|{_SEPARATOR}(?:{_STATE}{_SEPARATOR})?(?:{_CODE}){_END}"
+            rf" (?P<town>{TOWN})(?={_HARD}{_STATE}|{_SEPARATOR}(?:{_STATE}{_SEPARATOR})?(?:{_CODE}){_END}"
             rf"|{_SEPARATOR}(?i:{COUNTRIES})\b)"
         ),
     ),
@@ -69,7 +69,7 @@ def extended(text: str, end: int) -> tuple[int, int]:
             if match is None or match.end() == end:
                 continue
             town = match.groupdict().get("town")
-            if town is not None and (towns == 3 or not _is_town(town)):
+            if town is not None and (towns == 3 or not is_town(town)):
                 continue
             towns += town is not None
             evidence, end = evidence + weight, match.end()
@@ -79,7 +79,8 @@ def extended(text: str, end: int) -> tuple[int, int]:
     return evidence, end
 
 
-def _is_town(name: str) -> bool:
+def is_town(name: str) -> bool:
+    """Return whether the words can be a town's name: none of them is one of every day."""
     words = [word.casefold().rstrip(".") for word in re.split(r"[ \-]", name)]
     return not any(word in NOT_IN_ADDRESSES and word not in JOINING for word in words)
 

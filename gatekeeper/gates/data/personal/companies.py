@@ -8,7 +8,7 @@ from gatekeeper.gates.data.personal.kinds import PiiMatch
 from gatekeeper.gates.data.personal.name_words import COMPANY_ENDS, COMPANY_STARTS
 from gatekeeper.gates.data.personal.page import Page
 
-_WORD = rf"[{CAPITAL}][\w'’\-]*"
+_WORD = rf"[{CAPITAL}](?:[\w\-]|['’](?!s\b))*"
 _COMPANY = re.compile(
     rf"{_WORD}(?:,? (?:(?:and|&|og|et|y|e|und|en|a|i) )?{_WORD}|-{_WORD}){{0,3}},? (?:{COMPANY_ENDS})\.?(?!\w)"
     rf"|(?:{COMPANY_STARTS}) {_WORD}(?: {_WORD}){{0,3}}"
@@ -21,7 +21,8 @@ def companies(page: Page) -> Iterator[PiiMatch]:
     """Yield names of organisations."""
     text = page.text
     for match in _COMPANY.finditer(text):
-        yield PiiMatch(type="ORGANIZATION", start=match.start(), end=match.end(), score=0.8)
+        start = match.start() + 4 * match.group().startswith("The ")
+        yield PiiMatch(type="ORGANIZATION", start=start, end=match.end(), score=0.8)
     for match in _PARTNERS.finditer(text):
         if _SEAT.search(text, max(0, match.start() - 16), match.start()):
             yield PiiMatch(type="ORGANIZATION", start=match.start(), end=match.end(), score=0.76)

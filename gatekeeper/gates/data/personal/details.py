@@ -27,24 +27,27 @@ _WORDED = re.compile(
     rf" {_YEAR}){_CLOCK}{_END}",
     re.IGNORECASE,
 )
-_MONTH_SIGN = re.compile(r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)", re.IGNORECASE)
-_LONE_YEAR = re.compile(
-    rf"\b(?:in|of|by|since|until|after|during|before|a|from|year|between) (?P<value>{_YEAR}){_END}", re.IGNORECASE
+_MONTH_SIGN = re.compile(
+    r"[JFMASOND](?<!\w.)(?:an|eb|ar|pr|ay|un|ul|ug|ep|ct|ov|ec)|\b(?:jan|feb|mar|apr|may|jun"
+    r"|jul|aug|sep|oct|nov|dec)"
 )
-_YEAR_SIGN = re.compile(r"[12][0-9]{3}")
+_NUMBER = re.compile(r"[0-9](?<![\w.,$€£].)(?:[0-9]{0,2}|(?<=[12])[0-9]{3})(?![\w%$€£]|[.,:/][0-9]|-[0-9])")
+_LEAD = 24
+"""Characters before a number that say what it is."""
+_YEAR_BEFORE = re.compile(r"\b(?:in|of|by|since|until|after|during|before|a|from|year|between) $", re.IGNORECASE)
 _WEEKDAY = re.compile(r"[MTWFS](?<!\w.)(?:on|ues|ednes|hurs|ri|atur|un)day(?!\w)")
-_NO_AGE = r"%|percent|minutes?|hours?|days?|weeks?|months?|miles?|km|of|out|in|points?|dollars?|feet|cm|pounds?|times?"
+_NO_AGE = re.compile(
+    r"[ \-](?:%|percent|minutes?|hours?|days?|weeks?|months?|miles?|km|of|out|in|points?|dollars?|feet|cm|pounds?"
+    r"|times?"
+    r"|more|o'clock)\b",
+    re.IGNORECASE,
+)
 _AGE_BEFORE = re.compile(
     r"\b(?:aged?|turn(?:ed|s|ing)?|(?:at the )?age of|(?:he|she|they|I) (?:was|were|am)"
-    r"|(?:I|he|she|they)['’]?(?:m|s|re|ll turn| is| am))(?: just| only)?[: ]+"
-    rf"(?P<value>[0-9]{{1,3}})(?![\w%$€£]|[.,:/][0-9]|[ \-](?:{_NO_AGE}|more|o'clock)\b)",
+    r"|(?:I|he|she|they)['’]?(?:m|s|re|ll turn| is| am))(?: just| only)?[: ]+$",
     re.IGNORECASE,
 )
-_AGE_BEHIND = re.compile(
-    r"(?P<value>[0-9](?<![\w.,].)[0-9]{0,2})(?=[ \-]years?[ \-]old|[ \-]?y/?o\b| yrs? old| years? of age)",
-    re.IGNORECASE,
-)
-_AGE_SIGN = re.compile(r"[0-9]\W?y|turn|age|\b(?:he|she|they|i)\W{0,2}(?:was|were|am|m|s|is|re|ll)\b", re.IGNORECASE)
+_AGE_BEHIND = re.compile(r"[ \-]years?[ \-]old|[ \-]?y/?o\b| yrs? old| years? of age", re.IGNORECASE)
 _TITLE = re.compile(r"[MDP](?<!\w.)(?:rs?|s|x|rof|iss)(?!\w)\.?(?= [^\W\d_])", re.IGNORECASE)
 
 
@@ -56,20 +59,27 @@ def details(page: Page) -> Iterator[PiiMatch]:
             yield _match("DATE_TIME", match)
     for match in _WEEKDAY.finditer(text):
         yield _match("DATE_TIME", match)
-    if _MONTH_SIGN.search(text):
-        for match in _WORDED.finditer(text):
-            yield _match("DATE_TIME", match)
-    if _YEAR_SIGN.search(text):
-        for match in _LONE_YEAR.finditer(text):
-            yield _match("DATE_TIME", match, group="value")
-    if _AGE_SIGN.search(text):
-        for pattern in (_AGE_BEFORE, _AGE_BEHIND):
-            for match in pattern.finditer(text):
-                if 0 < int(match["value"]) < 120:
-                    yield _match("AGE", match, group="value")
+    done = 0
+    for sign in _MONTH_SIGN.finditer(text):
+        if sign.start() >= done and (found := _WORDED.search(text, max(0, sign.start() - 9), sign.end() + 60)):
+            done = found.end()
+            yield _match("DATE_TIME", found)
+    for match in _NUMBER.finditer(text):
+        yield from _year_or_age(text, match)
     for match in _TITLE.finditer(text):
         if match.group()[0].isupper() or match.group().endswith("."):
             yield _match("TITLE", match)
+
+
+def _year_or_age(text: str, number: re.Match[str]) -> Iterator[PiiMatch]:
+    before = text[max(0, number.start() - _LEAD) : number.start()]
+    if len(number.group()) == 4:
+        if _YEAR_BEFORE.search(before):
+            yield _match("DATE_TIME", number)
+    elif 0 < int(number.group()) < 120:
+        said = _AGE_BEFORE.search(before) and not _NO_AGE.match(text, number.end())
+        if said or _AGE_BEHIND.match(text, number.end()):
+            yield _match("AGE", number)
 
 
 def _match(type_: str, match: re.Match[str], *, group: int | str = 0) -> PiiMatch:

@@ -48,15 +48,20 @@ _EXPLAINED = (
         ),
     ),
 )
+_LEAD, _REACH = 12, 160
+"""Characters before and behind the telling word in which its code is looked for."""
 
 
 def explained_codes(page: Page) -> Iterator[PiiMatch]:
     """Yield every code that follows its name, in the same text or in the next one of its row."""
     lowered = page.text.lower()
+    same = len(lowered) == len(page.text)  # a few letters become two in lower case
     for type_, word, pattern in _EXPLAINED:
-        if word not in lowered:
-            continue
-        for match in pattern.finditer(page.text):
-            start, end = match.span("value")
-            if page.rows[page.place(match.start())] == page.rows[page.place(start)]:
-                yield PiiMatch(type=type_, start=start, end=end, score=0.85)
+        at = lowered.find(word)
+        while at >= 0:
+            match = pattern.search(page.text, max(0, at - _LEAD), at + _REACH) if same else pattern.search(page.text)
+            if match:
+                start, end = match.span("value")
+                if page.rows[page.place(match.start())] == page.rows[page.place(start)]:
+                    yield PiiMatch(type=type_, start=start, end=end, score=0.85)
+            at = lowered.find(word, max(at + 1, match.end() if match else 0)) if same else -1

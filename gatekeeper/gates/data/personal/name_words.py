@@ -1,6 +1,6 @@
 """Words that tell names of people from other capitalised words."""
 
-from gatekeeper.gates.data.personal.street_words import MONTHS, NATIONS, word_set
+from gatekeeper.gates.data.personal.street_words import MONTHS, NATIONS, UNIT_WORDS, word_set
 
 PARTICLES = (
     "van|von|de|der|den|du|da|do|dos|das|di|del|della|la|le|el|al|bin|ibn|binti|af|av|zu|zum|ten|ter|y|e|st\\.?"
@@ -48,6 +48,7 @@ NOT_NAMES = (
     )
     | MONTHS
     | NATIONS
+    | UNIT_WORDS
 )
 """Capitalised words that begin sentences, label lines or stand beside names."""
 ROLES = (

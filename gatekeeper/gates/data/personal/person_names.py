@@ -20,12 +20,13 @@ from gatekeeper.gates.data.personal.name_words import (
 )
 from gatekeeper.gates.data.personal.page import Page
 
-WORD = rf"[{CAPITAL}](?:[\w'’\-]*[^\W_])?"
+WORD = rf"[{CAPITAL}](?:(?:[\w\-]|['’](?!s\b))*[^\W_])?"
 NAME = rf"{WORD}(?: (?:(?:{PARTICLES}) ){{0,3}}(?:[{CAPITAL}]\. )?{WORD}){{0,3}}"
 """One to four capitalised words with the small ones between them."""
 _GAP = r"[ \t]{0,4}(?:\n[ \t]{0,4})?"
+_LED = r"(?:(?:van|von|de|der|den|du|della|ten|ter) ){0,2}"
 _BEFORE = (
-    (0.9, re.compile(rf"(?<!\w)(?:Mr|Mrs|Ms|Mx|Miss|Dr|Prof|mr|mrs|ms|miss|dr)\.? (?P<name>{NAME})")),
+    (0.9, re.compile(rf"(?<!\w)(?:Mr|Mrs|Ms|Mx|Miss|Dr|Prof|mr|mrs|ms|miss|dr)\.? (?P<name>{_LED}{NAME})")),
     (
         0.9,
         re.compile(
@@ -33,9 +34,10 @@ _BEFORE = (
             r"|user|\w+['’]s)"
             r" ?name(?:['’]s| is| was)?[:?]?(?: it['’]?s| it is| is| appears? \w+)?|(?:name|it|calls?|called"
             r"|named|call)"
-            r" (?:is|me|him|her|to)(?: as)?|under(?: the name(?: of)?)?|(?:correct|change) it to|in the name of"
+            r" (?:is|me|him|her|to)(?: as)?|under(?: the name(?: of)?)?|(?:was|is|were|are|been) (?:called|named)"
+            r"|(?:correct|change) it to|in the name of"
             r"|known as)"
-            rf" (?P<name>{NAME})"
+            rf" (?P<name>{_LED}{NAME})"
         ),
     ),
     (
@@ -44,13 +46,13 @@ _BEFORE = (
             r"(?:^|(?<=\n)|(?<=\x00\n))[\s>*\-?|]{0,8}(?i:(?:full |first |last |patient |customer |client "
             r"|employee )?names?"
             rf"|attn|attention|customer|patient|contact|author|directed by|written by|signed)[ \t]*[:\-][ \t]*"
-            rf"(?P<name>{NAME})"
+            rf"(?P<name>{_LED}{NAME})"
         ),
     ),
     (
         0.8,
         re.compile(
-            rf"(?<!\w)(?:Hi|Hey|Hello|Dear|Thanks|Regards|Sincerely),?{_GAP}(?P<name>{NAME})(?=[,.!:;\n\x00]|$)"
+            rf"(?<!\w)(?:Hi|Hey|Hello|Dear|Thanks|Regards|Sincerely),?{_GAP}(?P<name>{_LED}{NAME})(?=[,.!:;\n\x00]|$)"
         ),
     ),
     (
@@ -58,7 +60,7 @@ _BEFORE = (
         re.compile(
             rf"(?<!\w)(?i:{ROLES}|{SPEECH}|(?:directed|written|sung|performed|produced|composed|founded|painted"
             rf"|signed) by"
-            rf"|starring|features?|featuring|ex-\w+|founders:|i am|i['’]m|this is|and) (?P<name>{NAME})"
+            rf"|starring|features?|featuring|ex-\w+|founders:|i am|i['’]m|this is) (?P<name>{_LED}{NAME})"
         ),
     ),
 )
@@ -72,20 +74,27 @@ _BEHIND = (
         ),
     ),
     (0.75, re.compile(rf"(?:^|(?<=[\n\"]))(?P<name>{NAME}): ?(?=[\"“])")),
-    (0.7, re.compile(rf"(?P<name>{NAME}),? (?:of|from|at) (?={NAME})")),
+    (
+        0.7,
+        re.compile(
+            rf"(?P<name>{WORD} {NAME}),? (?:of|from|at) "
+            rf"(?={WORD}(?:[ ,\-&]{{1,2}}(?:and )?{WORD}){{0,3}},? (?:{COMPANY_ENDS})(?!\w)|{WORD}-{WORD}|{WORD},"
+            rf" {WORD} and)"
+        ),
+    ),
 )
 _LINE = re.compile(rf"(?:(?<=\n)|^)[ \t>?|*\-]{{0,8}}(?P<name>{NAME})[ \t,]*(?=\n|\x00|$)")
 _COMPANY = re.compile(rf"(?:^|[ ,\-])(?:{COMPANY_ENDS})\.?$|[&/]")
-_CERTAIN = 0.75
+_CONTRACTED = ("'d", "'s", "'ll", "'m", "'re", "'ve", "'t")
 _LINES_ABOVE = 4
 
 
-def announced_names(page: Page) -> Iterator[PiiMatch]:
-    """Yield every name that the words before or behind it announce."""
+def announced_names(page: Page, *, least: float = 0.0) -> Iterator[PiiMatch]:
+    """Yield every name that the words before or behind it announce, as surely as ``least``."""
     text = page.text
     for patterns in (_BEFORE, _BEHIND):
         for score, pattern in patterns:
-            for match in pattern.finditer(text):
+            for match in pattern.finditer(text) if score >= least else ():
                 span = plausible(text, *match.span("name"))
                 if span is not None:
                     yield PiiMatch(type="PERSON", start=span[0], end=span[1], score=score)
@@ -142,6 +151,5 @@ def plausible(text: str, start: int, end: int) -> tuple[int, int] | None:
 
 
 def _common(word: str) -> bool:
-    return word.casefold().rstrip(".,") in NOT_NAMES or (
-        "'" in word[:-2] and word.casefold().split("'")[0] in NOT_NAMES
-    )
+    low = word.casefold().replace("’", "'").rstrip(".,")
+    return low in NOT_NAMES or (low.endswith(_CONTRACTED) and low.split("'")[0] in NOT_NAMES)

@@ -12,7 +12,7 @@ from gatekeeper.gates.data.personal.street_words import NATIONS
 
 SCORES = {"PERSON": 0.7, "ORGANIZATION": 0.65, "LOCATION": 0.65, "NRP": 0.65}
 """How sure a small model's entity is, by type; others are left out."""
-_WORD = rf"[{CAPITAL}][\w'’\-]*"
+_WORD = rf"[{CAPITAL}](?:[\w\-]|['’](?!s\b))*"
 _MORE = re.compile(rf"(?: (?:(?:{PARTICLES}) ){{0,3}}{_WORD}){{1,3}}")
 _LESS = re.compile(rf"(?:{_WORD} ){{1,2}}$")
 _HEAD = re.compile(rf"(?:(?i:{ROLES}|mrs?|ms|miss|dr|prof|the|ex-\w+|[a-z]+)\.? |[^\w]+)+")
@@ -81,7 +81,7 @@ def _person(sentence: str, start: int, end: int) -> Iterator[PiiMatch]:
         start = head.end() if head and head.end() < end and sentence[head.end()].isupper() else start
         less = _LESS.search(sentence, max(0, start - 40), start)
         wide_end = more.end() if more else end
-        wide_start = less.start() if less and less.start() > 0 else start
+        wide_start = less.start() if less else start
         span = plausible(sentence, wide_start, wide_end)
         if span is not None and span[0] <= start < span[1]:
             yield PiiMatch(type="PERSON", start=span[0], end=span[1], score=SCORES["PERSON"])

@@ -13,6 +13,7 @@ from gatekeeper.gates.data.personal.companies import companies
 from gatekeeper.gates.data.personal.doubtful_sentences import doubtful, lower_words
 from gatekeeper.gates.data.personal.kinds import CLASSES, PiiClass, PiiMatch
 from gatekeeper.gates.data.personal.language_model import DEFAULT, NameModel, load_model
+from gatekeeper.gates.data.personal.lower_case import lower_case_pii
 from gatekeeper.gates.data.personal.page import Page, page_of
 from gatekeeper.gates.data.personal.person_names import announced_names, names_above_addresses
 from gatekeeper.gates.data.personal.read_names import read_names
@@ -23,7 +24,8 @@ from gatekeeper.gates.data.reading.plain_view import PlainView
 
 Found = tuple[int, int, PiiMatch]
 """Which row of the batch, which of its fields, and the match in the field as read."""
-_RANKS = {PiiClass.HIGH_RISK: 0, PiiClass.CONTACT: 0, PiiClass.PERSON: 1, PiiClass.DETAIL: 2}
+_SURE = 0.75
+"""Least score of a detail that competes with names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,14 +65,19 @@ class Search:
         texts = [text for fields in rows for text in fields]
         views = [undisguised(text, self._options.disguises) for text in texts]
         found: list[list[PiiMatch]] = [[] for _ in texts]
-        for which, match in structured_on(page_of(rows), with_details=self._options.details):
+        page = page_of(rows)
+        for which, match in structured_on(page, with_details=self._options.details):
             found[which].append(match)
         for which, match in self._behind_disguises(views):
             found[which].append(match)
         for which, match in self._split(rows, texts, views):
             found[which].append(match)
+        for which, match in lower_case_pii(texts, names=self._options.names, with_details=self._options.details):
+            found[which].append(match)
         if self._options.names:
-            for which, match in self._names(rows, views, found):
+            for which, match in page.of_text(names_above_addresses(page, [tuple(matches) for matches in found])):
+                found[which].append(match)
+            for which, match in self._names(rows, views):
                 found[which].append(match)
         return [
             (*places[which], match)
@@ -103,20 +110,16 @@ class Search:
             first += len(fields)
 
     def _names(
-        self, rows: Sequence[Sequence[str]], views: Sequence[PlainView | None], found: Sequence[Sequence[PiiMatch]]
+        self, rows: Sequence[Sequence[str]], views: Sequence[PlainView | None]
     ) -> Iterator[tuple[int, PiiMatch]]:
         at = iter(views)
         plain = [[text if (view := next(at)) is None else view.text for text in fields] for fields in rows]
         texts = [text for fields in plain for text in fields]
-        forms = [matches if view is None else () for matches, view in zip(found, views, strict=True)]
-        for which, match in self._named(page_of(plain), texts, forms):
+        for which, match in self._named(page_of(plain), texts):
             yield which, _as_read(match, views[which])
 
-    def _named(
-        self, page: Page, texts: Sequence[str], found: Sequence[Sequence[PiiMatch]]
-    ) -> Iterator[tuple[int, PiiMatch]]:
+    def _named(self, page: Page, texts: Sequence[str]) -> Iterator[tuple[int, PiiMatch]]:
         yield from page.of_text(announced_names(page))
-        yield from page.of_text(names_above_addresses(page, found))
         if self._options.details:
             yield from page.of_text(companies(page))
         lower: set[str] = set()
@@ -147,13 +150,20 @@ def _as_read(match: PiiMatch, view: PlainView | None) -> PiiMatch:
     return PiiMatch(type=match.type, start=start, end=end, score=match.score)
 
 
+def _rank(match: PiiMatch) -> int:
+    kind = CLASSES[match.type]
+    if kind in {PiiClass.HIGH_RISK, PiiClass.CONTACT}:
+        return 0
+    return 1 if kind is PiiClass.PERSON or match.score >= _SURE else 2
+
+
 def _settled(matches: Iterable[PiiMatch]) -> list[PiiMatch]:
     """Return the matches that survive overlap, by place."""
     kept: list[PiiMatch] = []
     ordered = sorted(
         matches,
         key=lambda match: (
-            _RANKS[CLASSES[match.type]],
+            _rank(match),
             -match.score,
             match.start - match.end,
             match.start,

@@ -19,7 +19,7 @@ _CARD = words(r"cards?|visa|mastercard|amex|american express|credit|debit|cvv|di
 _ACCOUNT = words(r"iban|accounts?|bank|transfer")
 _SSN = words(r"ssn|social security")
 _MOST_PIECES = 24
-_MOST_JOINED = 8
+_MOST_JOINED = 4
 _SCORE = 0.8
 
 
@@ -34,39 +34,35 @@ class _Piece:
 def split_numbers(fields: Sequence[str]) -> Iterator[tuple[int, PiiMatch]]:
     """Yield field and match of each piece of every number that is spread over several fields."""
     yield from _split_emails(fields)
-    kinds = [
-        (type_, valid, shortest, longest)
-        for type_, context, valid, shortest, longest in (
-            ("CREDIT_CARD", _CARD, card, 13, 19),
-            ("IBAN_CODE", _ACCOUNT, iban, 15, 34),
-            ("US_SSN", _SSN, _ssn, 9, 9),
-        )
-        if any(context.search(text) for text in fields)
-    ]
-    if not kinds:
-        return
-    pieces = [piece for at, text in enumerate(fields) for piece in _pieces(at, text)][:_MOST_PIECES]
-    for first, last in _runs(pieces):
-        joined = "".join(piece.text for piece in pieces[first:last])
-        for type_, valid, shortest, longest in kinds:
-            if shortest <= len(joined) <= longest and valid(joined):
-                for piece in pieces[first:last]:
+    for type_, context, valid, lengths, least in (
+        ("CREDIT_CARD", _CARD, card, range(15, 17), 4),
+        ("IBAN_CODE", _ACCOUNT, iban, range(15, 35), 4),
+        ("US_SSN", _SSN, _ssn, range(9, 10), 2),
+    ):
+        if not any(context.search(text) for text in fields):
+            continue
+        pieces = [piece for at, text in enumerate(fields) for piece in _pieces(at, text, least)][:_MOST_PIECES]
+        for run in _runs(pieces):
+            joined = "".join(piece.text for piece in run)
+            if len(joined) in lengths and valid(joined):
+                for piece in run:
                     yield piece.field, PiiMatch(type=type_, start=piece.start, end=piece.end, score=_SCORE)
 
 
-def _pieces(field: int, text: str) -> Iterator[_Piece]:
+def _pieces(field: int, text: str, least: int) -> Iterator[_Piece]:
     for match in _PIECE.finditer(text):
         compact = re.sub(r"[ \-]", "", match.group())
-        if 2 <= len(compact) <= 30:
+        if least <= len(compact) <= 30:
             yield _Piece(field=field, start=match.start(), end=match.end(), text=compact)
 
 
-def _runs(pieces: Sequence[_Piece]) -> Iterator[tuple[int, int]]:
-    """Yield every run of pieces that spans two fields at least."""
+def _runs(pieces: Sequence[_Piece]) -> Iterator[Sequence[_Piece]]:
+    """Yield every run of two to four pieces, each from a later field than the one before."""
     for first in range(len(pieces)):
-        for last in range(first + 2, min(len(pieces), first + _MOST_JOINED) + 1):
-            if pieces[first].field != pieces[last - 1].field:
-                yield first, last
+        last = first + 1
+        while last < len(pieces) and last - first < _MOST_JOINED and pieces[last].field > pieces[last - 1].field:
+            last += 1
+            yield pieces[first:last]
 
 
 def _ssn(digits: str) -> bool:

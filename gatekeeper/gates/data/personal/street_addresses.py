@@ -147,7 +147,9 @@ def _ahead(text: str, number: re.Match[str]) -> _Street | None:
         small = word["word"][0].islower()
         first_kind = not words and plain in PREFIXES
         if small and not (first_kind or plain in JOINING or (words and plain in STRONG_SUFFIXES)):
-            break
+            following = _WORD.match(text, word.end("word"))
+            if not words or following is None or _plain(following["word"]) not in STRONG_SUFFIXES:
+                break
         words.append(word)
         at = word.end("word")
         if word["word"].endswith(".") and len(plain) > 3 and plain not in STRONG_SUFFIXES:
@@ -187,14 +189,23 @@ def _judged(text: str, start: int, words: list[re.Match[str]]) -> _Street | None
     return _Street(start=start, end=end, evidence=evidence)
 
 
+def _word_start(text: str, end: int) -> int:
+    """Return where the last word before ``end`` may begin: two blanks back, for marks such as "nr." between."""
+    at = text.rfind(" ", 0, max(0, end - 2))
+    at = text.rfind(" ", 0, max(0, at)) if end - at < 7 and at > 0 else at
+    return max(0, end - 40, at - 1, text.rfind("\n", 0, end))
+
+
 def _behind(text: str, number: re.Match[str]) -> _Street | None:
     """Return the street whose words stand before its number."""
     if len(number.group()) > 9 or re.fullmatch(r"(?:1[89]|20)[0-9]{2}", number.group()):
         return None
     words: list[re.Match[str]] = []
     at = number.start()
+    if at == 0 or text[at - 1] not in " .":
+        return None
     while len(words) < 6:
-        word = _WORD_BEFORE.search(text, max(0, at - 40), at)
+        word = _WORD_BEFORE.search(text, _word_start(text, at), at)
         if word is None or "\x00" in word.group():
             break
         plain, small = _plain(word["word"]), word["word"][0].islower()

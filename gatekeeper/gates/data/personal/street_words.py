@@ -117,7 +117,17 @@ MONTHS = word_set(
     " jul aug sep sept oct nov dec"
 )
 COUNTRIES = (
-    "Afghanistan|Albania|Algeria|Andorra|Angola|Argentina|Armenia|Australia|Austria|Azerbaijan|Bahamas|Bahrain"
+    "American Samoa|Anguilla|Antarctica|Antigua and Barbuda|Aruba|Bermuda|Bouvet Island|British Virgin Islands"
+    "|Brunei Darussalam|Cayman Islands|Central African Republic|Christmas Island|Cocos Islands|Cook Islands|Côte"
+    " d'Ivoire"
+    "|Cote d'Ivoire|Ivory Coast|Curaçao|Equatorial Guinea|Falkland Islands|Faroe Islands|French Guiana|French"
+    " Polynesia"
+    "|Guadeloupe|Guam|Guernsey|Guinea-Bissau|Isle of Man|Jersey|Macau|Marshall Islands|Martinique|Mayotte|Micronesia"
+    "|Montserrat|New Caledonia|Niue|Norfolk Island|Northern Mariana Islands|Palestine|Pitcairn Islands|Reunion|Réunion"
+    "|Saint Barthelemy|Saint Barthélemy|Saint Helena|Saint Kitts and Nevis|Saint Lucia|Saint Martin"
+    "|Saint Vincent and the Grenadines|Sao Tome and Principe|Slovakia|Slovak Republic|Svalbard|Swaziland|Timor-Leste"
+    "|Tokelau|Turks and Caicos Islands|Virgin Islands|Wallis and Futuna|Western Sahara"
+    "|Afghanistan|Albania|Algeria|Andorra|Angola|Argentina|Armenia|Australia|Austria|Azerbaijan|Bahamas|Bahrain"
     "|Bangladesh|Barbados|Belarus|Belgium|Belize|Benin|Bhutan|Bolivia|Bosnia and Herzegovina|Botswana|Brazil|Brunei"
     "|Bulgaria|Burkina Faso|Burundi|Cambodia|Cameroon|Canada|Cape Verde|Chad|Chile|China|Colombia|Comoros|Congo"
     "|Costa Rica|Croatia|Cuba|Cyprus|Czech Republic|Czechia|Denmark|Djibouti|Dominica|Dominican Republic|Ecuador|Egypt"

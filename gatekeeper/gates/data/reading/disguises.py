@@ -152,6 +152,8 @@ def _as_compact(match: re.Match[str]) -> str | None:
     mark = match["mark"]
     groups = match.group().split(mark)
     sizes = tuple(map(len, groups))
+    if mark in {"-", " "} or (mark == "." and sizes == (3, 3, 4)):
+        return None
     if "=" in mark or "\x00" in mark or any(sign in mark for sign in "+*/%<>$€£"):
         return None
     if sizes in _SHAPES:
