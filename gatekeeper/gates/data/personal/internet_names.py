@@ -8,11 +8,10 @@ from gatekeeper.gates.data.personal.kinds import PiiMatch
 from gatekeeper.gates.data.personal.page import Page, words
 
 _LABEL = r"[^\W_](?:[\w\-]{0,61}[^\W_])?"
-_EMAIL = re.compile(
-    rf"(?<![\w.+\-])[^\W_](?:[\w.%+'\-]{{0,62}}[\w+\-])?@(?:{_LABEL}\.)+(?:[^\W\d_]{{2,24}}|xn--[a-z0-9\-]+)(?![\w\-])"
-)
-_LOCAL_PART = 80
-_DOMAIN = 260
+_USER = re.compile(r"(?<![\w.+\-])[^\W_](?:[\w.%+'\-]*[\w+\-])?$")
+_HOST = re.compile(rf"(?:{_LABEL}\.)+(?:[^\W\d_]{{2,24}}|xn--[a-z0-9\-]+)(?![\w\-])")
+_LONGEST_USER = 65
+_LONGEST_HOST = 255
 _IPV4 = re.compile(r"[0-9](?<![\w.\-].)[0-9]{0,2}(?:\.[0-9]{1,3}){3}(?![\w\-]|\.[0-9])")
 _IPV6_SIGN = re.compile(r":[0-9A-Fa-f]{0,4}:")
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:|:(?=:)){2,7}(?::|[0-9A-Fa-f]{1,4}){0,2}(?![\w:])")
@@ -38,13 +37,13 @@ def internet_names(page: Page) -> Iterator[PiiMatch]:
 
 
 def _emails(page: Page) -> Iterator[PiiMatch]:
-    text, done = page.text, 0
+    text = page.text
     at = text.find("@")
     while at >= 0:
-        match = _EMAIL.search(text, max(done, at - _LOCAL_PART), min(len(text), at + _DOMAIN)) if at >= done else None
-        if match and match.start() < at < match.end():
-            yield PiiMatch(type="EMAIL_ADDRESS", start=match.start(), end=match.end(), score=1.0)
-            done = match.end()
+        host = _HOST.match(text, at + 1, min(len(text), at + _LONGEST_HOST))
+        user = _USER.search(text, max(0, at - _LONGEST_USER), at) if host else None
+        if host and user:
+            yield PiiMatch(type="EMAIL_ADDRESS", start=user.start(), end=host.end(), score=1.0)
         at = text.find("@", at + 1)
 
 

@@ -78,11 +78,13 @@ class _Street:
 def street_addresses(page: Page) -> Iterator[PiiMatch]:
     """Yield every address that has enough speaking for it."""
     text, done = page.text, -1
+    boxes: set[int] = set()
     for match in _BOX.finditer(text):
         _, end = extended(text, match.end())
+        boxes.update(range(match.start(), end))
         yield PiiMatch(type="STREET_ADDRESS", start=match.start(), end=end, score=0.85)
     for number in _NUMBER.finditer(text):
-        if number.start() < done:
+        if number.start() < done or number.start() in boxes:
             continue
         whole = [_whole(page, street, done) for street in _streets(text, number)]
         best = max(whole, key=lambda street: (street.evidence, street.end - street.start), default=None)

@@ -146,6 +146,7 @@ def _as_address(match: re.Match[str]) -> str:
 
 _SHAPES = {(3, 2, 4): "-", (3, 3, 4): "-"}
 """Group sizes that keep a separator: the number is known by them."""
+_CARD_SHAPES = {(4, 4, 4, 4), (4, 6, 5), (4, 4, 4, 4, 3)}
 
 
 def _as_compact(match: re.Match[str]) -> str | None:
@@ -154,10 +155,9 @@ def _as_compact(match: re.Match[str]) -> str | None:
     sizes = tuple(map(len, groups))
     if mark in {"-", " "} or (mark == "." and sizes == (3, 3, 4)):
         return None
-    if "=" in mark or "\x00" in mark or any(sign in mark for sign in "+*/%<>$€£"):
+    if "=" in mark or "\x00" in mark or any(sign in mark for sign in "+*%<>$€£"):
         return None
     if sizes in _SHAPES:
         return _SHAPES[sizes].join(groups)
     single = all(size == 1 for size in sizes) and len(groups) >= 9
-    blocks = len(groups) >= 3 and all(size >= 3 for size in sizes) and sum(sizes) >= 12
-    return "".join(groups) if single or blocks else None
+    return "".join(groups) if single or sizes in _CARD_SHAPES else None
