@@ -3,7 +3,8 @@ import json
 import pytest
 
 from gatekeeper.core.findings import Status
-from gatekeeper.gates.data.personal.structured_pii import CLASSES, PiiClass, structured_pii
+from gatekeeper.gates.data.personal.kinds import CLASSES, PiiClass
+from gatekeeper.gates.data.personal.structured_pii import structured_pii
 from gatekeeper.gates.data.pii import Params, data_pii
 
 FAST = Params(names=False)

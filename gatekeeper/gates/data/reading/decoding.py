@@ -7,13 +7,13 @@ tokenizer still sees it. Law: ``decoded(decoded(t)) == decoded(t)``.
 import re
 import unicodedata
 
-_INVISIBLE = re.compile(
+INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
 )
 """Soft hyphen, joiners, direction marks, variation selectors, fillers, tag characters."""
 
-_LOOKALIKES = str.maketrans(
+LOOKALIKES = str.maketrans(
     "аеорсухіјѕһԁԛԝɡⅼոսցհΑΒΕΖΗΙΚΜΝΟΡΤΥΧνοραιυχАВЕКМНОРСТУХІЈЅ",
     "aeopcyxijshdqwglnugh" + "ABEZHIKMNOPTYX" + "vopaiux" + "ABEKMHOPCTYXIJS",
 )
@@ -31,7 +31,7 @@ def decoded(text: str) -> str:
     """
     if text.isascii():
         return text
-    folded = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
+    folded = INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
     if _MIXED.search(folded):
         folded = _WORD.sub(_fold_word, folded)
     return folded
@@ -39,7 +39,7 @@ def decoded(text: str) -> str:
 
 def _fold_word(match: re.Match[str]) -> str:
     word = match.group()
-    return word.translate(_LOOKALIKES) if any("A" <= letter <= "z" for letter in word) else word
+    return word.translate(LOOKALIKES) if any("A" <= letter <= "z" for letter in word) else word
 
 
 def hides_characters(text: str) -> bool:
