@@ -14,9 +14,11 @@ from itertools import islice
 from gatekeeper.core.findings import Finding, GateReport, Metric, Severity
 from gatekeeper.core.gate import GateContext, gate
 from gatekeeper.core.rows import TrainingRow
+from gatekeeper.gates.data.personal.flag_tests import tests_for
 from gatekeeper.gates.data.personal.person_names import analyzer, find_names, lower_words
 from gatekeeper.gates.data.personal.structured_pii import CLASSES, PiiClass, structured_pii
 from gatekeeper.gates.data.reading.counts import count, share
+from gatekeeper.gates.data.reading.flags import FLAGGED, flags_of_spans, write_flags
 from gatekeeper.gates.data.reading.spans import Span, longest_first, masked, span_line, text_fields, write_lines
 
 ATTACHMENT = "pii.jsonl"
@@ -40,6 +42,11 @@ class Params:
     """Least recogniser score of a span that is kept; every recogniser here gives 0.6 or more."""
     listed_findings: int = 200
     """Findings in the report, worst first; the rest stand in the attachment and are counted."""
+    flagged_classes: tuple[str, ...] = ("high_risk", "contact")
+    """Classes whose rows are flagged; ``person`` would flag every row that names anybody."""
+
+    def __post_init__(self) -> None:
+        tests_for(self.flagged_classes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +64,7 @@ class _Group:
         return _SEVERITIES[CLASSES[self.spans[0].type]]
 
 
-@gate("data/pii", asks="Do the rows hold personal data?", params=Params)
+@gate("data/pii", asks="Do the rows hold personal data?", params=Params, version=2)
 def data_pii(context: GateContext, params: Params) -> GateReport:
     """Report personal data in the training rows by row, field and type, never by its text."""
     if context.rows is None:
@@ -99,11 +106,12 @@ def data_pii(context: GateContext, params: Params) -> GateReport:
         return data_pii.unmeasured("The data set holds no rows.")
     spans = [span for span in spans if span.type != "PERSON" or texts[span].casefold() not in lower]
     write_lines(context.workdir / ATTACHMENT, (span_line(span) for span in spans))
+    write_flags(context.workdir, flags_of_spans(spans, ids, tests_for(params.flagged_classes)))
     groups = _groups(spans, texts, ids)
     return data_pii.measured(
         metrics=_metrics(spans, rows=rows, names=params.names, unlisted=max(0, len(groups) - params.listed_findings)),
         findings=tuple(_finding(group) for group in groups[: params.listed_findings]),
-        attachments=(context.attach(ATTACHMENT),),
+        attachments=(context.attach(ATTACHMENT), context.attach(FLAGGED)),
     )
 
 

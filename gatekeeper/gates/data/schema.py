@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from gatekeeper.core.findings import Finding, GateReport, Metric, Severity
 from gatekeeper.core.gate import GateContext, gate
 from gatekeeper.gates.data.reading.counts import count, share
+from gatekeeper.gates.data.reading.flags import FLAGGED, write_flags
 from gatekeeper.gates.data.shape.expectations import Expected, build_suite, read_suite, validate
+from gatekeeper.gates.data.shape.failed_rows import flags_of_failures
 from gatekeeper.gates.data.shape.row_frame import frame
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ class Params:
     :mod:`gatekeeper.gates.data.shape.row_frame`, and the fields as read."""
 
 
-@gate("data/schema", asks="Do the training rows have the shape they claim?", params=Params)
+@gate("data/schema", asks="Do the training rows have the shape they claim?", params=Params, version=2)
 def data_schema(context: GateContext, params: Params) -> GateReport:
     """Report every expectation that the rows do not meet.
 
@@ -85,10 +87,11 @@ def data_schema(context: GateContext, params: Params) -> GateReport:
         json.dumps(result, indent=1, sort_keys=True, default=str) + "\n", encoding="utf-8"
     )
     failed = [one for one in expected if not one.met]
+    write_flags(context.workdir, flags_of_failures(failed, table))
     return data_schema.measured(
         metrics=_metrics(table, expected, rows=rows),
         findings=tuple(_finding(one, rows) for one in sorted(failed, key=_order)),
-        attachments=(context.attach(ATTACHMENT),),
+        attachments=(context.attach(ATTACHMENT), context.attach(FLAGGED)),
     )
 
 
