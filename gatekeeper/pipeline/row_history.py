@@ -1,17 +1,11 @@
-"""Histories of accepted rows: read from files, merged, and known by a digest that a verdict can be traced to."""
+"""Histories of accepted rows, counted from rows and files and merged."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
-from gatekeeper.core.digests import Digest, digest_of, sha256_bytes
 from gatekeeper.core.row_history import RowHistory
 from gatekeeper.core.rows import RowSource
 from gatekeeper.intake.rows import open_rows
-
-
-def history_digest(history: RowHistory) -> Digest:
-    """Return the identity of a history: of its counts and of how many rows they stand for."""
-    return digest_of({"rows": history.rows, "sketch": sha256_bytes(history.sketch)})
 
 
 def history_of_rows(rows: RowSource) -> RowHistory:

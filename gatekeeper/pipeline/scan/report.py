@@ -8,7 +8,6 @@ from gatekeeper.core.findings import GateReport
 from gatekeeper.core.row_history import RowHistory
 from gatekeeper.core.update import TrainingData
 from gatekeeper.core.verdict import Verdict
-from gatekeeper.pipeline.row_history import history_digest
 from gatekeeper.pipeline.scan.outputs import ACCEPTED, EVIDENCE, FORMAT, HELD, PII, QUARANTINED, facts_of
 from gatekeeper.pipeline.scan.sorting import Sorted
 from policies.policy import Policy
@@ -58,7 +57,7 @@ def report_of(
     compared: Plain = None
     if history is not None:
         known: list[Plain] = [{"name": path.name, "sha256": sha256_file(path)} for path in asked.histories]
-        compared = {"rows": history.rows, "digest": history_digest(history), "files": known}
+        compared = {"rows": history.rows, "digest": history.digest, "files": known}
     return {
         "format": FORMAT,
         "file": {"name": data.path.name, "sha256": data.sha256, "size": data.size},

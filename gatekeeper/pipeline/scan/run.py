@@ -20,7 +20,7 @@ from gatekeeper.core.verdict import Outcome, Verdict
 from gatekeeper.gates.data.reading.flags import FLAGGED
 from gatekeeper.intake.rows import open_rows, read_training_data
 from gatekeeper.pipeline.collect import Watcher, collect
-from gatekeeper.pipeline.row_history import history_digest, history_of_files
+from gatekeeper.pipeline.row_history import history_of_files
 from gatekeeper.pipeline.scan.kept import ScanKey, keeping
 from gatekeeper.pipeline.scan.outputs import EVIDENCE, NAMES, PII, STATE, publish, write_report
 from gatekeeper.pipeline.scan.report import Asked, evidence_folder, report_of
@@ -81,7 +81,7 @@ def _scan(
     key = ScanKey(
         file=data.sha256,
         policy=asked.policy.digest,
-        history=history_digest(history) if history is not None else None,
+        history=history.digest if history is not None else None,
         libraries=environment()["libraries"],
     )
 
