@@ -86,7 +86,7 @@ EVENTS: Mapping[Event, frozenset[str]] = MappingProxyType(
         Event.HISTORY_COMPARED: frozenset({"run", "history_digest", "rows", "updates"}),
         Event.HISTORY_ENTERED: frozenset({"update_digest", "data_digest", "history_digest", "rows", "counts_from"}),
         Event.ROW_RELEASED: frozenset(
-            {"row_digest", "gate", "gate_version", "tests", "file_digest", "reason_digest", "key", "envelope_digest"}
+            {"row_digest", "gate", "method", "tests", "file_digest", "reason_digest", "key", "envelope_digest"}
         ),
         Event.RELEASES_COUNTED: frozenset({"run", "gate", "rows", "releases_digest"}),
         Event.RUN_ERRORED: frozenset({"run", "policy_digest", "error"}),

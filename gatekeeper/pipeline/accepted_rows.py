@@ -16,6 +16,7 @@ from gatekeeper.core.digests import Digest, Plain
 from gatekeeper.core.errors import VerificationError
 from gatekeeper.core.row_history import RowHistory
 from gatekeeper.core.update import Update
+from gatekeeper.pipeline.principal import ACTOR
 from gatekeeper.pipeline.row_history import merged_history
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import row_counts, runs
@@ -77,12 +78,12 @@ def history_of_run(workspace: Workspace, run_id: str) -> ComparedHistory | None:
     return found
 
 
-def note_compared(session: Session, update_id: str, run_id: str, compared: ComparedHistory, *, actor: str) -> None:
+def note_compared(session: Session, update_id: str, run_id: str, compared: ComparedHistory) -> None:
     """Write into the ledger what a run compares with."""
     append(
         session,
         type=Event.HISTORY_COMPARED,
-        actor=actor,
+        actor=ACTOR,
         subject=update_id,
         data={
             "run": run_id,
@@ -106,7 +107,7 @@ def keep_counts(session: Session, update: Update, policy: Policy, history: RowHi
         )
 
 
-def begin_quarantine(session: Session, row: UpdateRow, kind: PromotionKind, *, actor: str) -> None:
+def begin_quarantine(session: Session, row: UpdateRow, kind: PromotionKind) -> None:
     """Let the quarantine of an update's rows begin, where it went live by an ordinary promotion."""
     counts = row_counts.went_live(session, row.id) if kind in _ORDINARY else None
     if counts is None or counts.counts_from is None:
@@ -114,7 +115,7 @@ def begin_quarantine(session: Session, row: UpdateRow, kind: PromotionKind, *, a
     append(
         session,
         type=Event.HISTORY_ENTERED,
-        actor=actor,
+        actor=ACTOR,
         subject=row.id,
         data={
             "update_digest": row.manifest_digest,

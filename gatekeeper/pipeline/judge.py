@@ -22,14 +22,19 @@ from gatekeeper.intake.rows import open_rows
 from gatekeeper.pipeline.accepted_rows import ComparedHistory, history_of, keep_counts, note_compared
 from gatekeeper.pipeline.collect import GateRun, Watcher, collect
 from gatekeeper.pipeline.outcome import Checked
+from gatekeeper.pipeline.principal import ACTOR
+from gatekeeper.pipeline.quarantine.counted import (
+    CountedReleases,
+    counted_releases,
+    note_releases,
+    without_released,
+)
 from gatekeeper.pipeline.references import Reference
 from gatekeeper.pipeline.row_history import history_of_rows
 from gatekeeper.pipeline.workspace import Workspace, environment
 from gatekeeper.store import runs, updates
 from policies.decide import decide
 from policies.policy import Policy, Section, normal_form
-
-ACTOR = "service:gatekeeper"
 
 
 def judge(
@@ -58,8 +63,11 @@ def judge(
     began = time.monotonic()
     section: Section = "gates" if champion is not None else "certify"
     compared = history_of(workspace, update.model) if update.data else None
-    run_id = _begin(workspace, update, policy, champion, anchor, compared=compared)
+    released = counted_releases(workspace, update, policy, section)
+    run_id = _begin(workspace, update, policy, champion, anchor, compared=compared, released=released)
     evidence_dir = workspace.evidence_dir / run_id
+    seeing_less = {each.gate: without_released(workspace.catalogue[each.gate], each) for each in released}
+    catalogue = {**workspace.catalogue, **seeing_less}
 
     def context(workdir: Path) -> GateContext:
         return GateContext(
@@ -78,7 +86,7 @@ def judge(
         collected = collect(
             policy,
             section,
-            workspace.catalogue,
+            catalogue,
             context,
             evidence_dir=evidence_dir,
             watcher=watcher,
@@ -137,6 +145,7 @@ def _begin(
     anchor: Reference | None,
     *,
     compared: ComparedHistory | None,
+    released: tuple[CountedReleases, ...],
 ) -> str:
     run_id = runs.new_run_id()
     with workspace.store.transaction() as session:
@@ -159,6 +168,7 @@ def _begin(
                 **environment(),
                 "anchor_version": anchor.version if anchor else None,
                 "history": compared.facts() if compared else None,
+                "releases": {each.gate: list(each.ids) for each in released},
             },
         )
         append(
@@ -177,7 +187,9 @@ def _begin(
             },
         )
         if compared is not None:
-            note_compared(session, update.id, run_id, compared, actor=ACTOR)
+            note_compared(session, update.id, run_id, compared)
+        for each in released:
+            note_releases(session, update.id, run_id, each)
     return run_id
 
 

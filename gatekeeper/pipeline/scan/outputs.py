@@ -25,12 +25,11 @@ ACCEPTED, QUARANTINED, HELD, PII, REPORT = (
     "pii.jsonl",
     "report.json",
 )
-RELEASED = "released.jsonl"
 EVIDENCE = "evidence"
 """Folder with one folder per gate."""
 STATE = ".scan"
 """Folder of what an interrupted scan goes on from."""
-NAMES = (ACCEPTED, QUARANTINED, HELD, PII, RELEASED, REPORT)
+NAMES = (ACCEPTED, QUARANTINED, HELD, PII, REPORT)
 """Every file that a scan or a release writes."""
 
 

@@ -72,6 +72,7 @@ def report_of(
             "quarantined": rows.quarantined,
             "withheld": rows.withheld,
         },
+        "released": [],
         "gates": [_gate(report, rows) for report in reports],
         "outputs": {
             name: facts_of(written / name) for name in (ACCEPTED, QUARANTINED, HELD, PII) if (written / name).exists()

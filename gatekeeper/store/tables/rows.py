@@ -42,8 +42,8 @@ class ReleaseRow(Table):
     row_digest: Mapped[str] = mapped_column(DIGEST)
     """Of the record's content."""
     gate: Mapped[str] = mapped_column(NAME)
-    gate_version: Mapped[int]
-    """A gate that measures in another way flags anew."""
+    method: Mapped[str] = mapped_column(DIGEST)
+    """Of the gate's version and parameters: a gate that measures in another way flags anew."""
     tests: Mapped[Plain] = mapped_column(CanonicalJson, nullable=False)
     """Tests of the gate that had flagged the row."""
     file_digest: Mapped[str] = mapped_column(DIGEST)

@@ -32,7 +32,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(64), nullable=False),
         sa.Column("row_digest", sa.String(71), nullable=False),
         sa.Column("gate", sa.String(256), nullable=False),
-        sa.Column("gate_version", sa.Integer(), nullable=False),
+        sa.Column("method", sa.String(71), nullable=False),
         sa.Column("tests", sa.Text(), nullable=False),
         sa.Column("file_digest", sa.String(71), nullable=False),
         sa.Column("reviewer", sa.String(80), nullable=False),
