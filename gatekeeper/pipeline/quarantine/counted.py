@@ -100,7 +100,9 @@ def without_released(gate: Gate[Any], counted: CountedReleases) -> Gate[Any]:
         if context.rows is None:
             return gate.measure(context, params)
         seen = RowsWithout(source=context.rows, without=frozenset(counted.rows))
-        report = gate.measure(dataclasses.replace(context, rows=seen), params)
+        # Without the file behind the rows: a gate that read it would count other rows than it was given.
+        update = dataclasses.replace(context.update, data=None)
+        report = gate.measure(dataclasses.replace(context, rows=seen, update=update), params)
         return dataclasses.replace(report, findings=(*report.findings, _finding(counted)))
 
     return dataclasses.replace(gate, measure=measure)
