@@ -21,6 +21,7 @@ from gatekeeper.pipeline.scan.sorting import Held, quarantined_line
 Folder = Annotated[Path, typer.Argument(help="Folder that `gatekeeper scan data` wrote.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 _SHOWN = 50
+_FEW = 12
 _MOST = 1_000_000
 
 
@@ -126,23 +127,43 @@ def _print(
             screen.print(Text(f"  {flag.gate} {flag.test}: {one_line(flag.reason)}"))
             screen.print(Text(f"    {one_line(flag.release)}"))
     if flags and not texts:
+        groups = _alike(flags)
         table = Table(pad_edge=False, show_lines=True)
-        for column in ("Row", "Id", "Gate and test", "Why it waits", "What releases it"):
-            table.add_column(column, ratio=2 if column[0] == "W" else None)
-        for flag in flags[:_SHOWN]:
-            gate = Text(f"{flag.gate}\n{one_line(flag.test)}")
-            table.add_row(
-                str(flag.row), Text(one_line(flag.id)), gate, Text(one_line(flag.reason)), Text(flag.release)
-            )
+        for column in ("Rows", "Gate and test", "Why they wait", "What releases them"):
+            table.add_column(column, ratio=1)
+        for group in groups[:_SHOWN]:
+            first = group[0]
+            gate = Text(f"{first.gate}\n{one_line(first.test)}")
+            table.add_row(_listed(group), gate, Text(one_line(first.reason)), Text(one_line(first.release)))
         screen.print(table)
-    if len(flags) > _SHOWN:
-        screen.print(f"{len(flags) - _SHOWN} more; all of them are in quarantined.jsonl, or --json.", markup=False)
+        if len(groups) > _SHOWN:
+            screen.print(f"{len(groups) - _SHOWN} more; all are in quarantined.jsonl, or --json.", markup=False)
     if isinstance(released, list) and released:
         rows = sorted({each["row"] for each in released if isinstance(each, dict)})
-        screen.print(f"Released: {len(rows)} ({', '.join(map(str, rows[:10]))}{', …' if len(rows) > 10 else ''}).")
+        screen.print(f"Released so far: {_first(rows)}.", markup=False)
     if flags and not texts:
-        first = flags[0].row
-        screen.print(f"Read one: gatekeeper quarantine list {folder} --rows {first}", markup=False)
+        row = flags[0].row
+        screen.print(f"Read one: gatekeeper quarantine list {folder} --rows {row}", markup=False)
         screen.print(
-            f"Release it: gatekeeper quarantine release {folder} --rows {first} --as NAME --because TEXT", markup=False
+            f"Release it: gatekeeper quarantine release {folder} --rows {row} --as NAME --because TEXT", markup=False
         )
+
+
+def _alike(flags: list[Held]) -> list[list[Held]]:
+    """Return flags that say the same of several rows together, in order of their first row."""
+    groups: dict[tuple[str, str, str, str], list[Held]] = {}
+    for flag in flags:
+        groups.setdefault((flag.gate, flag.test, flag.reason, flag.release), []).append(flag)
+    return list(groups.values())
+
+
+def _listed(group: list[Held]) -> Text:
+    rows = [flag.row for flag in group]
+    if len(rows) > 1:
+        return Text(f"{len(rows)} rows: {_first(rows)}")
+    own = one_line(group[0].id)
+    return Text(str(rows[0]) if own == f"row-{rows[0]}" else f"{rows[0]} ({own})")
+
+
+def _first(rows: list[int]) -> str:
+    return ", ".join(map(str, rows[:_FEW])) + (f" and {len(rows) - _FEW} more" if len(rows) > _FEW else "")

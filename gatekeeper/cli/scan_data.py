@@ -15,6 +15,7 @@ from gatekeeper.core.errors import UsageError
 from gatekeeper.core.gate import Family
 from gatekeeper.core.verdict import Outcome
 from gatekeeper.gates.catalogue import discover
+from gatekeeper.pipeline.collect import GateRun
 from gatekeeper.pipeline.scan.outputs import NAMES
 from gatekeeper.pipeline.scan.report import Asked
 from gatekeeper.pipeline.scan.run import Scanned, scan
@@ -44,13 +45,27 @@ def data(
         scanned=only_data(whole, tuple(gate or ())),
         histories=tuple(history or ()),
     )
-    with RunScreen(console(as_json=True), file.name) as watching:
+    with _ScanScreen(console(as_json=True), file.name) as watching:
         found = scan(asked, catalogue, watcher=watching, progress=watching)
     if as_json:
         print_json(_summary(found, out))
     else:
         _show(console(as_json=False), found, asked)
     return exit_code(found.verdict)
+
+
+class _ScanScreen(RunScreen):
+    """The bar of a run; where nobody can see it move, a line for each gate that ends."""
+
+    def __init__(self, screen: Console, title: str) -> None:
+        super().__init__(screen, title)
+        self._lines = None if screen.is_terminal else screen
+
+    def finished(self, run: GateRun, outcome: Outcome) -> None:
+        """Move the bar, or write the line."""
+        super().finished(run, outcome)
+        if self._lines is not None:
+            self._lines.print(f"{run.report.gate}: {outcome.name} after {run.seconds:.1f} s", markup=False)
 
 
 def only_data(policy: Policy, named: tuple[str, ...]) -> Policy:

@@ -54,7 +54,7 @@ def scan(asked: Asked, catalogue: Mapping[str, Gate[Any]], *, watcher: Watcher, 
     _require_apart(asked)
     state = asked.out / STATE
     try:
-        state.mkdir(parents=True, exist_ok=True)
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
         with turn(state / "lock") as mine:
             if not mine:
                 raise StateError(
@@ -138,6 +138,12 @@ def _scan(
 def _require_apart(asked: Asked) -> None:
     if not asked.file.is_file():
         raise UsageError(f"There is no file {asked.file}.", hint="Name a JSONL, JSON, CSV or Parquet file.")
+    taken = [name for name in (*NAMES, EVIDENCE) if (asked.out / name).exists()]
+    if taken and not (asked.out / STATE).is_dir():
+        raise UsageError(
+            f"{asked.out} holds {taken[0]}, which no scan wrote, and which a scan would overwrite.",
+            hint="Name a new folder with --out.",
+        )
     for path in (asked.file, *asked.histories):
         if path.resolve().parent == asked.out.resolve() and path.name in NAMES:
             raise UsageError(

@@ -242,13 +242,23 @@ def test_a_folder_that_cannot_be_written_is_named(rows, tmp_path):
 
 
 def test_a_scan_never_overwrites_what_it_reads(out):
-    out.mkdir()
+    (out / ".scan").mkdir(parents=True)
     (out / "accepted.jsonl").write_text('{"text": "a"}\n', encoding="utf-8")
 
     with pytest.raises(UsageError, match="overwritten"):
         run(out / "accepted.jsonl", out, flagging("data/odd"))
 
     assert (out / "accepted.jsonl").read_text(encoding="utf-8") == '{"text": "a"}\n'
+
+
+@pytest.mark.parametrize("name", ["report.json", "evidence"])
+def test_what_no_scan_wrote_is_never_overwritten(rows, out, name):
+    (out / name).mkdir(parents=True)
+
+    with pytest.raises(UsageError, match="no scan wrote"):
+        run(rows, out, flagging("data/odd"))
+
+    assert [path.name for path in out.iterdir()] == [name]
 
 
 def test_a_killed_scan_leaves_no_half_written_rows_to_the_next(rows, out):

@@ -41,7 +41,7 @@ def flags_of_failures(failed: Iterable[Expected], table: "pd.DataFrame") -> Iter
             yield RowFlag(
                 row=row,
                 id=str(table["id"].iloc[row]),
-                test=f"{one.type}({one.column})" if one.column else one.type,
+                test=f"{one.type}:{one.column}" if one.column else one.type,
                 reason=_WORDS.get((one.type, one.column), broken),
                 release="Correct the row, or a named reviewer finds that it may stay as it is.",
             )
