@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from gatekeeper.core.digests import Plain, digest_of, plain, sha256_file
+from gatekeeper.core.digests import Plain, digest_of, plain
 from gatekeeper.core.findings import GateReport
 from gatekeeper.core.row_history import RowHistory
 from gatekeeper.core.update import TrainingData
@@ -41,6 +41,7 @@ def report_of(
     rows: Sorted,
     *,
     history: RowHistory | None,
+    compared: tuple[TrainingData, ...],
     written: Path,
 ) -> dict[str, Plain]:
     """Return what ``report.json`` says; nothing in it depends on when or where the scan ran.
@@ -52,17 +53,18 @@ def report_of(
         reports: of the gates, in order.
         rows: where the rows went.
         history: what was compared with.
+        compared: the files it was counted from.
         written: folder that holds the other outputs.
     """
-    compared: Plain = None
+    past: Plain = None
     if history is not None:
-        known: list[Plain] = [{"name": path.name, "sha256": sha256_file(path)} for path in asked.histories]
-        compared = {"rows": history.rows, "digest": history.digest, "files": known}
+        known: list[Plain] = [{"name": file.path.name, "sha256": file.sha256} for file in compared]
+        past = {"rows": history.rows, "digest": history.digest, "files": known}
     return {
         "format": FORMAT,
         "file": {"name": data.path.name, "sha256": data.sha256, "size": data.size},
         "policy": {"name": asked.policy.name, "version": asked.policy.version, "digest": asked.policy.digest},
-        "history": compared,
+        "history": past,
         "outcome": verdict.outcome.name,
         "errored": verdict.errored,
         "reasons": [{**_plain(reason), "outcome": reason.outcome.name} for reason in verdict.reasons],

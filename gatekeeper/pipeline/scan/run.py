@@ -77,7 +77,10 @@ def _scan(
     rows = _count(asked.file, progress)
     if asked.histories:
         progress.start("history", None)
+    compared = tuple(read_training_data(path) for path in asked.histories)
     history = history_of_files(asked.histories)
+    for file in compared:
+        _require_unchanged(file)
     key = ScanKey(
         file=data.sha256,
         policy=asked.policy.digest,
@@ -125,7 +128,14 @@ def _scan(
                 shutil.copyfile(folders[gate] / PII, new / PII)
         (new / EVIDENCE).mkdir(exist_ok=True)
         said = report_of(
-            asked, data, verdict, tuple(collected.reports.values()), sorted_rows, history=history, written=new
+            asked,
+            data,
+            verdict,
+            tuple(collected.reports.values()),
+            sorted_rows,
+            history=history,
+            compared=compared,
+            written=new,
         )
         write_report(said, new)
         publish(new, asked.out)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gatekeeper.gates.data.reading.flags import RowFlag
 from gatekeeper.gates.data.shape.expectations import Expected
+from gatekeeper.gates.data.shape.row_frame import ROW
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]  # pandas ships no types
@@ -33,14 +34,15 @@ def flags_of_failures(failed: Iterable[Expected], table: "pd.DataFrame") -> Iter
 
     Args:
         failed: expectations that were not met.
-        table: of :func:`gatekeeper.gates.data.shape.row_frame.frame`; row ``n`` of the file is its line ``n``.
+        table: of :func:`gatekeeper.gates.data.shape.row_frame.frame`.
     """
+    ids = dict(zip(table[ROW], table["id"], strict=True))
     for one in failed:
         broken = f"it breaks {one.type}" + (f" on {one.column}" if one.column else "")
         for row in one.failed_rows:
             yield RowFlag(
                 row=row,
-                id=str(table["id"].iloc[row]),
+                id=str(ids[row]),
                 test=f"{one.type}:{one.column}" if one.column else one.type,
                 reason=_WORDS.get((one.type, one.column), broken),
                 release="Correct the row, or a named reviewer finds that it may stay as it is.",
