@@ -4,6 +4,8 @@ A run writes down which updates' rows it compared with, and their digest, so tha
 same history whatever became of those updates since.
 """
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -19,7 +21,7 @@ from gatekeeper.core.update import Update
 from gatekeeper.pipeline.principal import ACTOR
 from gatekeeper.pipeline.row_history import merged_history
 from gatekeeper.pipeline.workspace import Workspace
-from gatekeeper.store import row_counts, runs
+from gatekeeper.store import entries, row_counts, runs
 from gatekeeper.store.tables import PromotionKind, UpdateRow
 from policies.policy import Policy
 
@@ -128,5 +130,21 @@ def begin_quarantine(session: Session, row: UpdateRow, kind: PromotionKind) -> N
 
 
 def _compared(session: Session, updates: tuple[str, ...]) -> ComparedHistory | None:
+    if updates:
+        _require_entered(session, updates)
     history = merged_history(row_counts.histories(session, updates))
     return None if history is None else ComparedHistory(history=history, updates=updates)
+
+
+def _require_entered(session: Session, updates: Sequence[str]) -> None:
+    """Return when counts and the end of their quarantine are those the ledger holds."""
+    leaves = {entry.subject: entry.leaf for entry in entries.of_type(session, Event.HISTORY_ENTERED.value)}
+    for update_id in updates:
+        row = row_counts.find(session, update_id)
+        said = json.loads(leaves[update_id])["data"] if update_id in leaves else {}
+        kept = (row.digest, moment(row.counts_from)) if row is not None and row.counts_from is not None else None
+        if kept is None or kept != (said.get("history_digest"), said.get("counts_from")):
+            raise VerificationError(
+                f"The stored history of update {update_id} is not the one the ledger names.",
+                hint="Someone changed the application database: run `gatekeeper ledger verify`.",
+            )

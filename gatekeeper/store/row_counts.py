@@ -60,6 +60,11 @@ def went_live(session: Session, update_id: str, *, now: datetime | None = None) 
     return row
 
 
+def find(session: Session, update_id: str) -> RowCountsRow | None:
+    """Return what is kept of an update's rows, or ``None``."""
+    return session.get(RowCountsRow, update_id)
+
+
 def counted(session: Session, model: str, at: datetime) -> list[str]:
     """Return the updates of a model whose rows are history at a moment, in the order in which they became it."""
     query = (

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import zlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from sqlalchemy import update as change
 from gatekeeper.core.errors import VerificationError
 from gatekeeper.core.findings import Metric
 from gatekeeper.core.gate import NoParams, Resources, gate
+from gatekeeper.core.row_history import RowHistory
 from gatekeeper.pipeline import run
 from gatekeeper.pipeline.accepted_rows import history_of, history_of_run
 from gatekeeper.pipeline.promote import promote
@@ -154,13 +156,24 @@ def test_a_run_without_history_is_replayed_without_one(world):
     assert history_of_run(world.workspace, judged.run_id) is None
 
 
-def test_counts_changed_in_the_database_stop_the_next_run(world):
+EMPTY = RowHistory(rows=3, sketch=b"")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param({"rows": 3}, id="the number of rows"),
+        pytest.param({"rows": 3, "counts": zlib.compress(b""), "digest": EMPTY.digest}, id="counts and digest"),
+        pytest.param({"counts_from": datetime(2020, 1, 1, tzinfo=UTC)}, id="the end of the quarantine"),
+    ],
+)
+def test_history_changed_in_the_database_stops_the_next_run(world, values):
     world.live(1, first=True)
     world.live(30)
     with world.workspace.store.transaction() as session:
-        session.execute(change(RowCountsRow).values(rows=3))
+        session.execute(change(RowCountsRow).values(**values))
 
-    with pytest.raises(VerificationError, match="not the ones"):
+    with pytest.raises(VerificationError, match="not the one"):
         world.propose(5)
 
 

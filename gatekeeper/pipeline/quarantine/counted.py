@@ -2,10 +2,11 @@
 
 A release counts for a row of exactly the released content, from a gate that measures in exactly the same way, while
 the person who signed it is among the project's people, holds a role that may approve, and neither proposed nor
-trained the update. What the stored release says counts only as far as its signature says it too.
+trained the update. What the stored release says counts only as far as its signature and the ledger say it too.
 """
 
 import dataclasses
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from audits.ledger.events import Event
 from audits.ledger.leaf import label
 from audits.ledger.log import append
 from audits.passport.release import SignedRelease, read_release
-from gatekeeper.core.digests import Digest, digest_of
+from gatekeeper.core.digests import Digest, digest_of, sha256_bytes
 from gatekeeper.core.errors import VerificationError
 from gatekeeper.core.findings import Finding, GateReport, Severity
 from gatekeeper.core.gate import Family, Gate, GateContext
@@ -28,7 +29,7 @@ from gatekeeper.pipeline.principal import ACTOR
 from gatekeeper.pipeline.quarantine.method import method_of
 from gatekeeper.pipeline.standing import part_in
 from gatekeeper.pipeline.workspace import Workspace
-from gatekeeper.store import releases, updates
+from gatekeeper.store import entries, releases, updates
 from policies.policy import GateRule, Policy, Section
 
 CODE = "released-rows"
@@ -137,8 +138,12 @@ def _standing(
         and set(person.roles) & set(policy.approvals.roles)
         and part_in(workspace, session, row, person.name) is None
     }
+    known = releases.of_gate(session, rule.gate, method)
+    on_record = _on_record(session) if known else {}
     found: dict[Digest, tuple[str, ...]] = {}
-    for kept in releases.of_gate(session, rule.gate, method):
+    for kept in known:
+        if on_record.get(kept.id) != sha256_bytes(kept.envelope.encode()):
+            continue
         try:
             signed, _key = read_release(kept.envelope, entitled)
         except VerificationError:
@@ -146,6 +151,14 @@ def _standing(
         if _says(signed) == (kept.id, kept.row_digest, rule.gate, method):
             found[signed.row_digest] = (*found.get(signed.row_digest, ()), signed.release)
     return found
+
+
+def _on_record(session: Session) -> dict[str, object]:
+    """Return the digest of each release's envelope, as the ledger holds it."""
+    return {
+        entry.subject: json.loads(entry.leaf)["data"]["envelope_digest"]
+        for entry in entries.of_type(session, Event.ROW_RELEASED.value)
+    }
 
 
 def _says(signed: SignedRelease) -> tuple[str, str, str, str]:

@@ -4,10 +4,12 @@ import dataclasses
 import json
 
 import pytest
-from people import PEOPLE, person
+from people import PEOPLE, key_of, person
 from quarantine_world import ROWS, QuarantineWorld
+from sqlalchemy import select
 from sqlalchemy import update as change
 
+from audits.passport.release import read_release, sign_release
 from gatekeeper.core.states import State
 from gatekeeper.core.update import Provenance
 from gatekeeper.store import runs
@@ -118,6 +120,17 @@ def test_a_gate_that_measures_in_another_way_sees_every_row_again(world, accepte
     checked = world.propose(accepted, workspace=dataclasses.replace(world.workspace, catalogue=changed))
 
     assert checked.state is State.BLOCKED
+
+
+def test_a_release_that_is_signed_and_not_in_the_ledger_does_not_count(world, accepted):
+    with world.workspace.store.transaction() as session:
+        kept = session.scalars(select(ReleaseRow)).all()
+        signed = [read_release(each.envelope, [PEOPLE["dana"].key])[0] for each in kept]
+        for each, release in zip(kept, signed, strict=True):
+            other = dataclasses.replace(release, given="2020-01-01T00:00:00Z")
+            each.envelope = sign_release(other, key_of("dana"))
+
+    assert world.propose(accepted).state is State.BLOCKED
 
 
 def test_a_release_made_up_in_the_database_does_not_count(world):
