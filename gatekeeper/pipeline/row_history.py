@@ -1,14 +1,15 @@
 """Histories of accepted rows, counted from rows and files and merged."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from gatekeeper.core.gate import Progress
 from gatekeeper.core.row_history import RowHistory
-from gatekeeper.core.rows import RowSource
+from gatekeeper.core.rows import RowSource, TrainingRow
 from gatekeeper.intake.rows import open_rows
 
 
-def history_of_rows(rows: RowSource) -> RowHistory:
+def history_of_rows(rows: Iterable[TrainingRow]) -> RowHistory:
     """Return the counts over some rows.
 
     Raises:
@@ -19,14 +20,18 @@ def history_of_rows(rows: RowSource) -> RowHistory:
     return sketch_of(rows)
 
 
-def history_of_files(paths: Iterable[Path]) -> RowHistory | None:
+def history_of_files(paths: Iterable[Path], progress: Progress) -> RowHistory | None:
     """Return the counts over the rows of files; ``None`` without a file.
+
+    Args:
+        paths: files of accepted rows.
+        progress: told of each row.
 
     Raises:
         UsageError: a file is missing or of no format that is read here.
         InputError: a row cannot be read.
     """
-    return merged_history(history_of_rows(open_rows(path)) for path in paths)
+    return merged_history(history_of_rows(_told(open_rows(path), progress)) for path in paths)
 
 
 def merged_history(parts: Iterable[RowHistory]) -> RowHistory | None:
@@ -41,3 +46,10 @@ def merged_history(parts: Iterable[RowHistory]) -> RowHistory | None:
     for part in parts:
         whole = part if whole is None else merged(whole, part)
     return whole
+
+
+def _told(rows: RowSource, progress: Progress) -> Iterator[TrainingRow]:
+    progress.start("history", None)
+    for row in rows:
+        progress.advance()
+        yield row

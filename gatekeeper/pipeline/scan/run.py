@@ -75,10 +75,8 @@ def _scan(
     shutil.rmtree(new, ignore_errors=True)  # of a scan that was killed
     data = read_training_data(asked.file)
     rows = _count(asked.file, progress)
-    if asked.histories:
-        progress.start("history", None)
     compared = tuple(read_training_data(path) for path in asked.histories)
-    history = history_of_files(asked.histories)
+    history = history_of_files(asked.histories, progress)
     for file in compared:
         _require_unchanged(file)
     key = ScanKey(
