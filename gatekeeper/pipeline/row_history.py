@@ -8,6 +8,9 @@ from gatekeeper.core.row_history import RowHistory
 from gatekeeper.core.rows import RowSource, TrainingRow
 from gatekeeper.intake.rows import open_rows
 
+_SAID = 1000
+"""Rows between two words about how far it is: each costs as much as reading a row."""
+
 
 def history_of_rows(rows: Iterable[TrainingRow]) -> RowHistory:
     """Return the counts over some rows.
@@ -31,7 +34,7 @@ def history_of_files(paths: Iterable[Path], progress: Progress) -> RowHistory | 
         UsageError: a file is missing or of no format that is read here.
         InputError: a row cannot be read.
     """
-    return merged_history(history_of_rows(_told(open_rows(path), progress)) for path in paths)
+    return merged_history(history_of_rows(told(open_rows(path), "history", progress)) for path in paths)
 
 
 def merged_history(parts: Iterable[RowHistory]) -> RowHistory | None:
@@ -48,8 +51,10 @@ def merged_history(parts: Iterable[RowHistory]) -> RowHistory | None:
     return whole
 
 
-def _told(rows: RowSource, progress: Progress) -> Iterator[TrainingRow]:
-    progress.start("history", None)
+def told(rows: RowSource, label: str, progress: Progress) -> Iterator[TrainingRow]:
+    """Yield the rows, and say every thousand of them how far it is."""
+    progress.start(label, None)
     for row in rows:
-        progress.advance()
+        if row.index % _SAID == _SAID - 1:
+            progress.advance(_SAID)
         yield row

@@ -20,7 +20,7 @@ from gatekeeper.core.verdict import Outcome, Verdict
 from gatekeeper.gates.data.reading.flags import FLAGGED
 from gatekeeper.intake.rows import open_rows, read_training_data
 from gatekeeper.pipeline.collect import Watcher, collect
-from gatekeeper.pipeline.row_history import history_of_files
+from gatekeeper.pipeline.row_history import history_of_files, told
 from gatekeeper.pipeline.scan.kept import ScanKey, keeping
 from gatekeeper.pipeline.scan.outputs import EVIDENCE, NAMES, PII, STATE, publish, write_report
 from gatekeeper.pipeline.scan.report import Asked, evidence_folder, report_of
@@ -162,12 +162,7 @@ def _require_apart(asked: Asked) -> None:
 
 def _count(path: Path, progress: Progress) -> int:
     """Return how many rows a file has, every one of which can be read."""
-    progress.start("reading rows", None)
-    rows = 0
-    for _row in open_rows(path):
-        rows += 1
-        progress.advance()
-    return rows
+    return sum(1 for _row in told(open_rows(path), "reading rows", progress))
 
 
 def _require_unchanged(data: TrainingData) -> None:
