@@ -17,7 +17,8 @@ from gatekeeper.core.errors import InputError
 from gatekeeper.core.findings import GateReport, Status, report_from_plain
 from gatekeeper.core.gate import Gate, GateContext
 
-REPORT = "report.json"
+REPORT = ".kept.json"
+"""Beside the attachments, under a name that no gate gives one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

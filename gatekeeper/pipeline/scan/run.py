@@ -153,7 +153,7 @@ def _require_apart(asked: Asked) -> None:
             hint="Name a new folder with --out.",
         )
     for path in (asked.file, *asked.histories):
-        if path.resolve().parent == asked.out.resolve() and path.name in NAMES:
+        if path.resolve().parent == asked.out.resolve() and path.resolve().name in NAMES:
             raise UsageError(
                 f"{path} is what a scan writes into {asked.out}, and would be overwritten.",
                 hint="Name another folder with --out.",
