@@ -20,8 +20,9 @@ from gatekeeper.core.verdict import Outcome, Verdict
 from gatekeeper.gates.data.reading.flags import FLAGGED
 from gatekeeper.intake.rows import open_rows, read_training_data
 from gatekeeper.pipeline.collect import Watcher, collect
-from gatekeeper.pipeline.row_history import history_of_files, told
+from gatekeeper.pipeline.row_history import told
 from gatekeeper.pipeline.scan.kept import ScanKey, keeping
+from gatekeeper.pipeline.scan.kept_history import FOLDER, history_of
 from gatekeeper.pipeline.scan.outputs import EVIDENCE, NAMES, PII, STATE, publish, write_report
 from gatekeeper.pipeline.scan.report import Asked, evidence_folder, report_of
 from gatekeeper.pipeline.scan.sorting import Sorted, sort_rows
@@ -73,21 +74,21 @@ def _scan(
 ) -> Scanned:
     new = state / "new"
     shutil.rmtree(new, ignore_errors=True)  # of a scan that was killed
+    stamps = {path: _stamp(path) for path in (asked.file, *asked.histories)}
     data = read_training_data(asked.file)
+
+    def unchanged(file: TrainingData = data) -> None:
+        _require_unchanged(file, stamps[file.path])
+
     rows = _count(asked.file, progress)
     compared = tuple(read_training_data(path) for path in asked.histories)
-    history = history_of_files(asked.histories, progress)
-    for file in compared:
-        _require_unchanged(file)
+    history = history_of(compared, state, progress, unchanged)
     key = ScanKey(
         file=data.sha256,
         policy=asked.policy.digest,
         history=history.digest if history is not None else None,
         libraries=environment()["libraries"],
     )
-
-    def unchanged() -> None:
-        _require_unchanged(data)
 
     def context(workdir: Path) -> GateContext:
         return GateContext(
@@ -165,12 +166,21 @@ def _count(path: Path, progress: Progress) -> int:
     return sum(1 for _row in told(open_rows(path), "reading rows", progress))
 
 
-def _require_unchanged(data: TrainingData) -> None:
+def _stamp(path: Path) -> tuple[int, int, int]:
+    """Return what tells that a file was written, even where the same bytes stand in it again."""
     try:
-        now = sha256_file(data.path)
+        facts = path.stat()
     except OSError as error:
+        raise UsageError(f"There is no file {path}.", hint="Check the path.") from error
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns
+
+
+def _require_unchanged(data: TrainingData, stamp: tuple[int, int, int]) -> None:
+    try:
+        same = _stamp(data.path) == stamp and sha256_file(data.path) == data.sha256
+    except (OSError, UsageError) as error:
         raise InputError(f"{data.path} disappeared while it was scanned.", hint="Scan it again.") from error
-    if now != data.sha256:
+    if not same:
         raise InputError(
             f"{data.path} changed while it was scanned.", hint="Scan it again, and leave it alone meanwhile."
         )
@@ -203,5 +213,5 @@ def _copy_evidence(report: GateReport, source: Path, target: Path) -> None:
 def _forget_others(state: Path, name: str) -> None:
     """Remove what was kept of other files, policies and histories."""
     for folder in state.iterdir():
-        if folder.is_dir() and folder.name != name:
+        if folder.is_dir() and folder.name not in (name, FOLDER):
             shutil.rmtree(folder, ignore_errors=True)

@@ -27,10 +27,20 @@ def out(tmp_path):
     return tmp_path / "out"
 
 
-def run(rows, out, *gates, histories=(), **more):
+class Told(SilentProgress):
+    """Remembers what work was begun."""
+
+    def __init__(self):
+        self.labels = []
+
+    def start(self, label, total):
+        self.labels.append(label)
+
+
+def run(rows, out, *gates, histories=(), progress=None, **more):
     policy, catalogue = scanning_policy(gates, **more)
     asked = Asked(file=rows, out=out, policy=policy, scanned=policy, histories=tuple(histories))
-    return scan(asked, catalogue, watcher=Watcher(), progress=SilentProgress())
+    return scan(asked, catalogue, watcher=Watcher(), progress=progress or SilentProgress())
 
 
 def lines(path):
@@ -82,6 +92,29 @@ def test_the_report_has_its_published_shape_and_names_the_files_beside_it(rows, 
         assert facts == {"sha256": sha256_file(out / name), "size": (out / name).stat().st_size}
     for attachment in report["gates"][0]["attachments"]:
         assert sha256_file(out / attachment["path"]) == attachment["sha256"]
+
+
+def test_what_waits_is_for_its_owner_alone(rows, out):
+    run(rows, out, flagging("data/odd", lambda row: row.index % 2))
+
+    assert all((out / name).stat().st_mode & 0o077 == 0 for name in ("held.jsonl", ".scan"))
+
+
+@pytest.mark.parametrize("ending", ["json", "csv", "parquet"])
+def test_rows_of_every_format_are_accepted_as_the_same_values(rows, tmp_path, out, ending):
+    import pandas as pd
+
+    records = lines(rows)
+    path = tmp_path / f"rows.{ending}"
+    if ending == "json":
+        path.write_text(json.dumps(records), encoding="utf-8")
+    else:
+        table = pd.DataFrame(records)
+        table.to_csv(path, index=False) if ending == "csv" else table.to_parquet(path)
+
+    run(path, out, flagging("data/odd", lambda row: row.index % 2))
+
+    assert lines(out / "accepted.jsonl") == records[::2]
 
 
 def test_a_second_scan_gives_the_same_bytes_whether_or_not_reports_were_kept(rows, out, tmp_path):
@@ -179,6 +212,19 @@ def test_a_file_that_changes_while_it_is_scanned_leaves_nothing(rows, out):
         found.append(run(rows, out, flagging("data/odd", then=change)))
 
     assert found == []
+    assert everything(out) == {}
+
+
+def test_a_file_that_changed_and_changed_back_before_the_end_leaves_nothing(rows, out):
+    before = rows.read_bytes()
+
+    def change(context):
+        rows.write_text('{"text": "another"}\n', encoding="utf-8")
+        rows.write_bytes(before)
+
+    with pytest.raises(InputError, match="changed while"):
+        run(rows, out, flagging("data/odd", then=change))
+
     assert everything(out) == {}
 
 
@@ -296,3 +342,54 @@ def test_rows_compared_with_are_counted_and_named_in_the_report(rows, out):
     assert report["history"]["rows"] == 18
     assert [file["name"] for file in report["history"]["files"]] == ["rows.jsonl", "rows.jsonl"]
     assert {metric["name"]: metric["value"] for metric in report["gates"][0]["metrics"]}["history"] == 18
+
+
+def _other_rows(past, out):
+    past.write_text('{"text": "new"}\n', encoding="utf-8")
+
+
+def _other_counts(past, out):
+    sketch = out / ".scan" / "history" / "sketch"
+    sketch.write_bytes(sketch.read_bytes()[::-1])
+
+
+@pytest.mark.parametrize(
+    ("change", "counted"),
+    [
+        pytest.param(lambda past, out: None, 0, id="the same rows"),
+        pytest.param(_other_rows, 1, id="other rows"),
+        pytest.param(_other_counts, 1, id="counts that were touched"),
+    ],
+)
+def test_rows_compared_with_are_counted_once_for_the_same_bytes(rows, out, tmp_path, change, counted):
+    past = tmp_path / "past.jsonl"
+    past.write_bytes(rows.read_bytes())
+    run(rows, out, flagging("data/odd"), histories=[past])
+
+    change(past, out)
+    told = Told()
+    run(rows, out, flagging("data/odd"), histories=[past], progress=told)
+
+    assert told.labels.count("history") == counted
+    report = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    assert report["history"]["rows"] == (1 if change is _other_rows else 9)
+
+
+def test_counts_of_rows_that_changed_meanwhile_are_not_kept(rows, out, tmp_path):
+    past = tmp_path / "past.jsonl"
+    past.write_bytes(rows.read_bytes())
+
+    class Meddling(Told):
+        def start(self, label, total):
+            super().start(label, total)
+            if label == "history":
+                past.write_text('{"text": "new"}\n', encoding="utf-8")
+
+    with pytest.raises(InputError, match="changed while"):
+        run(rows, out, flagging("data/odd"), histories=[past], progress=Meddling())
+    past.write_bytes(rows.read_bytes())
+    run(rows, out, flagging("data/odd"), histories=[past], progress=(told := Told()))
+
+    assert told.labels.count("history") == 1
+    report = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    assert report["history"]["rows"] == 9
