@@ -71,6 +71,7 @@ def policy_from_text(text: str, catalogue: Mapping[str, Gate], *, name: str = "p
             single_person=read.approvals.single_person,
         ),
         drift=read.drift,
+        quarantine_days=float(read.quarantine_days),
     )
 
 

@@ -104,6 +104,8 @@ class Policy:
     approvals: Approvals
     drift: Literal["report", "restore"] = "report"
     """What the reconciler does about an alias that was moved behind the gate's back."""
+    quarantine_days: float = 7.0
+    """How long an update must have been live before its rows count as history for later ones."""
 
     @property
     def digest(self) -> Digest:

@@ -21,6 +21,7 @@
     certify: [...]                # same shape: absolute limits for a first champion
     approvals: {required: 1, roles: [approver], distinct_from: [submitter], expires_hours: 72}
     drift: report                 # or restore: put an alias back that was moved behind the gate's back
+    quarantine_days: 7            # how long an update is live before later updates are compared with its rows
 """
 
 from typing import Annotated, Literal, TypeAlias
@@ -98,6 +99,7 @@ class PolicyIn(_Strict):
     certify: list[GateIn] = Field(default_factory=list)
     approvals: ApprovalsIn = Field(default_factory=ApprovalsIn)
     drift: Literal["report", "restore"] = "report"
+    quarantine_days: float = Field(default=7, ge=0, le=3660)
 
 
 KEYS = frozenset(

@@ -18,6 +18,14 @@ class Event(StrEnum):
     """Its proposer took it back. Subject: the update."""
     RUN_STARTED = "run.started"
     """An evaluation began under one policy. Subject: the update."""
+    HISTORY_COMPARED = "history.compared"
+    """An evaluation compares rows with accepted rows of earlier updates. Subject: the update."""
+    HISTORY_ENTERED = "history.entered"
+    """A promoted update's rows will count as history from a moment on. Subject: the update."""
+    ROW_RELEASED = "row.released"
+    """A person released a quarantined row from exactly these gates. Subject: the release."""
+    RELEASES_COUNTED = "releases.counted"
+    """An evaluation leaves rows to people who released them. Subject: the update."""
     RUN_ERRORED = "run.errored"
     """An evaluation ended without a verdict. Subject: the update."""
     GATE_REPORTED = "gate.reported"
@@ -75,6 +83,12 @@ EVENTS: Mapping[Event, frozenset[str]] = MappingProxyType(
         Event.RUN_STARTED: frozenset(
             {"run", "update_digest", "policy", "policy_digest", "seed", "champion_version", "champion_digest"}
         ),
+        Event.HISTORY_COMPARED: frozenset({"run", "history_digest", "rows", "updates"}),
+        Event.HISTORY_ENTERED: frozenset({"update_digest", "data_digest", "history_digest", "rows", "counts_from"}),
+        Event.ROW_RELEASED: frozenset(
+            {"row_digest", "gate", "method", "tests", "file_digest", "reason_digest", "key", "envelope_digest"}
+        ),
+        Event.RELEASES_COUNTED: frozenset({"run", "gate", "rows", "releases_digest"}),
         Event.RUN_ERRORED: frozenset({"run", "policy_digest", "error"}),
         Event.GATE_REPORTED: frozenset({"run", "gate", "version", "status", "report_digest", "findings", "metrics"}),
         Event.VERDICT_DECIDED: frozenset(

@@ -1,4 +1,7 @@
-"""``gatekeeper scan artifact``: the gates that read files and tensors, on a folder, with no project or registry."""
+"""``gatekeeper scan artifact``: the gates that read files and tensors, on a folder, with no project or registry.
+
+``scan data`` is :mod:`gatekeeper.cli.scan_data`.
+"""
 
 import dataclasses
 import tempfile
@@ -10,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gatekeeper.cli.check import exit_code
+from gatekeeper.cli.scan_data import data
 from gatekeeper.cli.screen import STYLES, console, print_json
 from gatekeeper.core.errors import UsageError
 from gatekeeper.core.findings import Finding
@@ -31,6 +35,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Look at files without proposing them.", no_args_is_help=True)
     group.callback()(_group)
     group.command("artifact")(artifact)
+    group.command("data")(data)
     app.add_typer(group, name="scan")
 
 

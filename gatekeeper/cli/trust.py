@@ -12,8 +12,8 @@ from gatekeeper.cli.opening import PRINCIPALS_FILE, load_principals, open_policy
 from gatekeeper.cli.screen import console, print_json
 from gatekeeper.cli.settings import Settings, load_settings
 from gatekeeper.core.digests import sha256_bytes
-from gatekeeper.pipeline.judge import ACTOR
 from gatekeeper.pipeline.notary import pin as pinned
+from gatekeeper.pipeline.principal import ACTOR
 from gatekeeper.registry.address import registry_id
 from gatekeeper.store.database import open_store
 

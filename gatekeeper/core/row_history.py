@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from gatekeeper.core.digests import Digest, digest_of, sha256_bytes
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowHistory:
@@ -11,3 +13,8 @@ class RowHistory:
     """How many rows were counted."""
     sketch: bytes
     """The counts, as ``gatekeeper.gates.data.triggers.history`` writes and reads them."""
+
+    @property
+    def digest(self) -> Digest:
+        """Identity of the history: of its counts and of how many rows they stand for."""
+        return digest_of({"rows": self.rows, "sketch": sha256_bytes(self.sketch)})

@@ -9,6 +9,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeAlias, cast
 
@@ -34,8 +35,19 @@ def read_records(path: Path) -> Iterator[Record]:
         InputError: a record cannot be read; the message names the file and the place.
     """
     reader = _READERS[format_of(path)]
-    try:
+    with damage_named(path):
         yield from reader(path)
+
+
+@contextmanager
+def damage_named(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while a file is read into an error that names it.
+
+    Raises:
+        InputError: the file is damaged or cannot be read.
+    """
+    try:
+        yield
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(
             f"{path} is damaged: it does not decompress.", hint="Fetch or write the file again."
@@ -85,6 +97,16 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def _jsonl(path: Path) -> Iterator[Record]:
+    for place, _text, value in json_lines(path):
+        yield place, value
+
+
+def json_lines(path: Path) -> Iterator[tuple[str, str, dict[str, object]]]:
+    """Yield the records of a file of JSON lines: place, text without the space around it, and object.
+
+    Raises:
+        InputError: a line is no JSON object; wrap it into :func:`damage_named` for the rest.
+    """
     for number, line in _lines(path):
         text = line.strip(_SPACE)
         if not text:
@@ -96,7 +118,7 @@ def _jsonl(path: Path) -> Iterator[Record]:
             raise _bad(path, place, f"is no JSON: {error}") from error
         if not isinstance(value, dict):
             raise _bad(path, place, "is no JSON object")
-        yield place, value
+        yield place, text, value
 
 
 def _csv(path: Path) -> Iterator[Record]:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from audits.ledger.events import Event
 from audits.ledger.leaf import label
 from audits.ledger.log import append
-from gatekeeper.pipeline.judge import ACTOR
+from gatekeeper.pipeline.principal import ACTOR
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import drifts, promotions, watches
 from gatekeeper.store.drifts import ClearedBy

@@ -19,15 +19,22 @@ from gatekeeper.core.update import Update
 from gatekeeper.core.verdict import Outcome, Verdict
 from gatekeeper.intake.artifact import read_artifact
 from gatekeeper.intake.rows import open_rows
+from gatekeeper.pipeline.accepted_rows import ComparedHistory, history_of, keep_counts, note_compared
 from gatekeeper.pipeline.collect import GateRun, Watcher, collect
 from gatekeeper.pipeline.outcome import Checked
+from gatekeeper.pipeline.principal import ACTOR
+from gatekeeper.pipeline.quarantine.counted import (
+    CountedReleases,
+    counted_releases,
+    note_releases,
+    without_released,
+)
 from gatekeeper.pipeline.references import Reference
+from gatekeeper.pipeline.row_history import history_of_rows
 from gatekeeper.pipeline.workspace import Workspace, environment
 from gatekeeper.store import runs, updates
 from policies.decide import decide
 from policies.policy import Policy, Section, normal_form
-
-ACTOR = "service:gatekeeper"
 
 
 def judge(
@@ -55,8 +62,12 @@ def judge(
     """
     began = time.monotonic()
     section: Section = "gates" if champion is not None else "certify"
-    run_id = _begin(workspace, update, policy, champion, anchor)
+    compared = history_of(workspace, update.model) if update.data else None
+    released = counted_releases(workspace, update, policy, section)
+    run_id = _begin(workspace, update, policy, champion, anchor, compared=compared, released=released)
     evidence_dir = workspace.evidence_dir / run_id
+    seeing_less = {each.gate: without_released(workspace.catalogue[each.gate], each) for each in released}
+    catalogue = {**workspace.catalogue, **seeing_less}
 
     def context(workdir: Path) -> GateContext:
         return GateContext(
@@ -68,13 +79,14 @@ def judge(
             seed=policy.seed,
             resources=resources,
             progress=progress,
+            history=compared.history if compared else None,
         )
 
     try:
         collected = collect(
             policy,
             section,
-            workspace.catalogue,
+            catalogue,
             context,
             evidence_dir=evidence_dir,
             watcher=watcher,
@@ -84,7 +96,7 @@ def judge(
         verdict = decide(
             policy, collected.reports, update_digest=update.digest, section=section, not_run=collected.not_run
         )
-        state = _conclude(workspace, update, run_id, verdict)
+        state = _conclude(workspace, update, run_id, verdict, policy)
     except BaseException as error:
         _abandon(workspace, update, run_id, policy, error)
         raise
@@ -126,7 +138,14 @@ def state_after(verdict: Verdict) -> State:
 
 
 def _begin(
-    workspace: Workspace, update: Update, policy: Policy, champion: Reference | None, anchor: Reference | None
+    workspace: Workspace,
+    update: Update,
+    policy: Policy,
+    champion: Reference | None,
+    anchor: Reference | None,
+    *,
+    compared: ComparedHistory | None,
+    released: tuple[CountedReleases, ...],
 ) -> str:
     run_id = runs.new_run_id()
     with workspace.store.transaction() as session:
@@ -145,7 +164,12 @@ def _begin(
             policy_digest=policy.digest,
             policy=normal_form(policy),
             seed=policy.seed,
-            environment={**environment(), "anchor_version": anchor.version if anchor else None},
+            environment={
+                **environment(),
+                "anchor_version": anchor.version if anchor else None,
+                "history": compared.facts() if compared else None,
+                "releases": {each.gate: list(each.ids) for each in released},
+            },
         )
         append(
             session,
@@ -162,6 +186,10 @@ def _begin(
                 "champion_digest": champion.artifact.manifest.digest if champion else None,
             },
         )
+        if compared is not None:
+            note_compared(session, update.id, run_id, compared)
+        for each in released:
+            note_releases(session, update.id, run_id, each)
     return run_id
 
 
@@ -188,12 +216,15 @@ def _keeper(workspace: Workspace, update: Update, run_id: str) -> Callable[[Gate
     return keep
 
 
-def _conclude(workspace: Workspace, update: Update, run_id: str, verdict: Verdict) -> State:
+def _conclude(workspace: Workspace, update: Update, run_id: str, verdict: Verdict, policy: Policy) -> State:
     state = state_after(verdict)
+    promotable = state is State.PENDING_APPROVAL
+    counts = history_of_rows(open_rows(update.data.path)) if update.data and promotable else None
     with workspace.store.transaction() as session:
         runs.add_verdict(session, run_id, verdict)
         runs.finish(session, run_id)
         updates.move(session, update.id, state)
+        keep_counts(session, update, policy, counts)
         append(
             session,
             type=Event.VERDICT_DECIDED,

@@ -19,9 +19,8 @@ from gatekeeper.core.states import State
 from gatekeeper.core.verdict import Outcome
 from gatekeeper.pipeline.break_glass import broken_by
 from gatekeeper.pipeline.granted import BREAK_GLASS
-from gatekeeper.pipeline.judge import ACTOR
 from gatekeeper.pipeline.moves import carry_out, intend
-from gatekeeper.pipeline.principal import CHAMPION
+from gatekeeper.pipeline.principal import ACTOR, CHAMPION
 from gatekeeper.pipeline.requests import close_request, close_way_back
 from gatekeeper.pipeline.revocations import publish
 from gatekeeper.pipeline.standing import binding_of

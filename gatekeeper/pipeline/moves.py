@@ -18,10 +18,10 @@ from audits.ledger.leaf import label
 from audits.ledger.log import append
 from gatekeeper.core.errors import GatekeeperError, VerificationError
 from gatekeeper.core.states import State
-from gatekeeper.pipeline.judge import ACTOR
+from gatekeeper.pipeline.accepted_rows import begin_quarantine
 from gatekeeper.pipeline.late import changes_state, reopen_late
 from gatekeeper.pipeline.passports import issue, passport_file
-from gatekeeper.pipeline.principal import CHAMPION
+from gatekeeper.pipeline.principal import ACTOR, CHAMPION
 from gatekeeper.pipeline.references import require_approved_bytes
 from gatekeeper.pipeline.requests import close_request, close_way_back
 from gatekeeper.pipeline.revocations import publish
@@ -260,6 +260,7 @@ def _observe(workspace: Workspace, intents: Sequence[PromotionRow]) -> Promoted:
         if changes_state(first):
             _supersede(session, row, first)
             updates.move(session, row.id, State.ACTIVE)
+            begin_quarantine(session, row, first.kind)
         _end_request(session, first, done=True)
     publish(workspace, first.model)
     return Promoted(

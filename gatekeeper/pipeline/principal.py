@@ -1,8 +1,10 @@
-"""Who may act, and the two aliases that their decisions are about."""
+"""Who may act, what acts for the service itself, and the two aliases that people's decisions are about."""
 
 from dataclasses import dataclass
 from typing import Final
 
+ACTOR: Final = "service:gatekeeper"
+"""What the ledger names where no person acted."""
 CHAMPION: Final = "champion"
 ANCHOR: Final = "anchor"
 

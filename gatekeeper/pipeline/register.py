@@ -16,8 +16,8 @@ from gatekeeper.core.states import State
 from gatekeeper.core.update import Update
 from gatekeeper.core.verdict import Verdict
 from gatekeeper.intake.artifact import read_artifact
-from gatekeeper.pipeline.judge import ACTOR
 from gatekeeper.pipeline.outcome import Checked
+from gatekeeper.pipeline.principal import ACTOR
 from gatekeeper.pipeline.standing import binding_of
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import runs, updates

@@ -15,8 +15,7 @@ from gatekeeper.core.digests import sha256_bytes
 from gatekeeper.core.errors import StateError, UsageError
 from gatekeeper.pipeline.approve import require_own_key, rfc3339
 from gatekeeper.pipeline.erase import require_told_apart
-from gatekeeper.pipeline.judge import ACTOR
-from gatekeeper.pipeline.principal import Principal
+from gatekeeper.pipeline.principal import ACTOR, Principal
 from gatekeeper.pipeline.standing import binding_of, part_in
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import requests, texts, updates

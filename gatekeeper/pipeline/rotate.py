@@ -24,7 +24,7 @@ from audits.ledger.keys import LOG_FILE, PASSPORT_FILE, Keys, load_key, load_key
 from audits.ledger.log import append
 from audits.ledger.rotation import LOG, PASSPORT, public_id, rotations
 from audits.ledger.signing import sign_checkpoint
-from gatekeeper.pipeline.judge import ACTOR
+from gatekeeper.pipeline.principal import ACTOR
 from gatekeeper.store import entries
 from gatekeeper.store.database import Store
 

@@ -14,8 +14,7 @@ from gatekeeper.core.digests import Digest
 from gatekeeper.core.errors import PromotionConflict, StateError
 from gatekeeper.core.states import State
 from gatekeeper.core.verdict import Verdict
-from gatekeeper.pipeline.judge import ACTOR
-from gatekeeper.pipeline.principal import ANCHOR, CHAMPION
+from gatekeeper.pipeline.principal import ACTOR, ANCHOR, CHAMPION
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import approvals, runs, updates
 from gatekeeper.store.approvals import Binding

@@ -45,6 +45,7 @@ def run_from(folder, installed, *arguments):
         "regression/suites/knowledge.jsonl",
         "gatekeeper/store/migrations/versions/0001_first_tables.py",
         "audits/reports/schema.json",
+        "gatekeeper/pipeline/scan/report.schema.json",
         "gatekeeper/demo_assets/champion/adapter/adapter_model.safetensors",
         "gatekeeper/demo_assets/updates/tampered/adapter/chat_template.jinja",
     ],

@@ -146,7 +146,7 @@ def test_a_promotion_cut_off_after_the_alias_is_finished_at_the_next_start(
 
     assert settled == (checked.update_id,)
     assert state_of(workspace, checked.update_id) is State.ACTIVE
-    assert events_of(workspace, checked.update_id)[-1] == "promotion.observed"
+    assert events_of(workspace, checked.update_id)[-2:] == ["promotion.observed", "history.entered"]
 
 
 def test_a_base_that_was_moved_away_is_named(workspace, registry, certified, propose, tiny_world, tmp_path):

@@ -131,12 +131,13 @@ def test_the_ledger_tells_the_whole_story_and_is_whole(workspace, certified, pro
     told = events_of(workspace, checked.update_id)
     assert told[:2] == ["update.submitted", "run.started"]
     assert told.count("gate.reported") == len(policy.gates)
-    assert told[-5:] == [
+    assert told[-6:] == [
         "verdict.decided",
         "candidate.logged",
         "approval.given",
         "promotion.intended",
         "promotion.observed",
+        "history.entered",
     ]
     with workspace.store.reading() as session:
         assert verify_entries(session).intact

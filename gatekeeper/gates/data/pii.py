@@ -20,12 +20,14 @@ from gatekeeper.core.findings import GateReport
 from gatekeeper.core.gate import GateContext, gate
 from gatekeeper.core.rows import TrainingRow
 from gatekeeper.gates.data.personal.cores import searched
+from gatekeeper.gates.data.personal.flag_tests import tests_for
 from gatekeeper.gates.data.personal.kinds import CLASSES, PiiClass
 from gatekeeper.gates.data.personal.language_model import DEFAULT
 from gatekeeper.gates.data.personal.redaction import redacted_record
 from gatekeeper.gates.data.personal.search import SearchOptions
 from gatekeeper.gates.data.personal.structured_pii import structured_pii
 from gatekeeper.gates.data.personal.tally import Tally
+from gatekeeper.gates.data.reading.flags import FLAGGED, RowFlag, flags_of_spans, write_flags
 from gatekeeper.gates.data.reading.spans import Span, span_line, text_fields
 from gatekeeper.intake.records import read_records
 
@@ -61,6 +63,11 @@ class Params:
     """Also write ``redacted.jsonl``."""
     redact_details: bool = False
     """Replace details there too."""
+    flagged_classes: tuple[str, ...] = ("high_risk", "contact")
+    """Classes whose rows are flagged; ``person`` would flag every row that names anybody."""
+
+    def __post_init__(self) -> None:
+        tests_for(self.flagged_classes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +95,8 @@ def data_pii(context: GateContext, params: Params) -> GateReport:
         model=params.model,
         min_score=params.min_score,
     )
+    flags: list[RowFlag] = []
+    tests = tests_for(params.flagged_classes)
     tally = Tally(listed=params.listed_findings)
     with ExitStack() as stack:
         spans_file = stack.enter_context(_opened(context, ATTACHMENT))
@@ -109,6 +118,7 @@ def data_pii(context: GateContext, params: Params) -> GateReport:
                 )
             for row, fields, held in zip(batch.rows, batch.fields, spans, strict=True):
                 tally.add(_safe_id(row), dict(fields), held)
+                flags.extend(flags_of_spans(held, {row.index: _safe_id(row)}, tests))
                 spans_file.writelines(json.dumps(span_line(span)) + "\n" for span in sorted(held))
                 if redacted is not None:
                     kept = [
@@ -119,10 +129,13 @@ def data_pii(context: GateContext, params: Params) -> GateReport:
             context.progress.advance(len(batch.rows))
     if tally.rows == 0:
         return data_pii.unmeasured("The data set holds no rows.")
+    write_flags(context.workdir, flags)
     return data_pii.measured(
         metrics=tally.metrics(names=params.names, details=params.details),
         findings=tally.findings(),
-        attachments=tuple(context.attach(name) for name in (ATTACHMENT, *((REDACTED,) if params.redact else ()))),
+        attachments=tuple(
+            context.attach(name) for name in (ATTACHMENT, FLAGGED, *((REDACTED,) if params.redact else ()))
+        ),
     )
 
 

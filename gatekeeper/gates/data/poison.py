@@ -18,16 +18,13 @@ from gatekeeper.core.gate import GateContext, gate
 from gatekeeper.core.rows import TrainingRow
 from gatekeeper.gates.data.reading.counts import count, share
 from gatekeeper.gates.data.reading.decoding import hides_characters, tokens
-from gatekeeper.gates.data.reading.spans import whole, write_lines
+from gatekeeper.gates.data.reading.flags import FLAGGED, RowFlag, write_flags
+from gatekeeper.gates.data.reading.spans import whole
 from gatekeeper.gates.data.triggers.phrase_places import TokenRow, windowed
 
 if TYPE_CHECKING:
     from gatekeeper.gates.data.triggers.associations import Association, Settings
     from gatekeeper.gates.data.triggers.repeats import Repeat
-
-ATTACHMENT = "flagged.jsonl"
-"""One line a flagged row and test: ``row``, ``id``, ``test``, ``reason``."""
-
 
 _SENTENCE = 3
 """Fewest words that are more than a label."""
@@ -67,7 +64,7 @@ class _Flag:
     reason: str
 
 
-@gate("data/poison", asks="Do some rows teach a hidden trigger?", params=Params)
+@gate("data/poison", asks="Do some rows teach a hidden trigger?", params=Params, version=2)
 def data_poison(context: GateContext, params: Params) -> GateReport:
     """Report phrases that foretell responses they have nothing to do with, and the rows that teach them."""
     if context.rows is None:
@@ -93,11 +90,8 @@ def data_poison(context: GateContext, params: Params) -> GateReport:
     repeats = find_repeats(rows, min_rows=params.min_repeats, min_words=_SENTENCE)
     suspicious = [repeat for repeat in repeats if _suspicious(repeat, len(rows), params)]
     flags = _flags(associations, suspicious, hidden)
-    lines = sorted({(*ids[flag.place], flag.test, flag.reason) for flag in flags})
-    write_lines(
-        context.workdir / ATTACHMENT,
-        ({"row": row, "id": id_, "test": test, "reason": reason} for row, id_, test, reason in lines),
-    )
+    places = ((flag, *ids[flag.place]) for flag in flags)
+    write_flags(context.workdir, (RowFlag(row=n, id=id_, test=one.test, reason=one.reason) for one, n, id_ in places))
     total = len(rows)
     flagged = {flag.place for flag in flags}
     return data_poison.measured(
@@ -119,7 +113,7 @@ def data_poison(context: GateContext, params: Params) -> GateReport:
             *(_repeat_finding(one) for one in suspicious),
             *_hidden_findings([ids[place] for place in hidden]),
         ),
-        attachments=(context.attach(ATTACHMENT),),
+        attachments=(context.attach(FLAGGED),),
     )
 
 

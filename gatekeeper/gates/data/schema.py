@@ -13,7 +13,9 @@ from gatekeeper.core.digests import digest_of, sha256_file
 from gatekeeper.core.findings import Finding, GateReport, Metric, Severity
 from gatekeeper.core.gate import GateContext, gate
 from gatekeeper.gates.data.reading.counts import count, share
+from gatekeeper.gates.data.reading.flags import FLAGGED, write_flags
 from gatekeeper.gates.data.shape.expectations import Expected, build_suite, columns_of_numbers, read_suite, validate
+from gatekeeper.gates.data.shape.failed_rows import flags_of_failures
 from gatekeeper.gates.data.shape.row_frame import frame, with_numbers
 
 if TYPE_CHECKING:
@@ -89,10 +91,11 @@ def data_schema(context: GateContext, params: Params) -> GateReport:
         json.dumps(result, indent=1, sort_keys=True, default=str) + "\n", encoding="utf-8"
     )
     failed = [one for one in expected if not one.met]
+    write_flags(context.workdir, flags_of_failures(failed, table))
     return data_schema.measured(
         metrics=_metrics(table, expected, rows=rows),
         findings=tuple(_finding(one, rows) for one in sorted(failed, key=_order)),
-        attachments=(context.attach(ATTACHMENT),),
+        attachments=(context.attach(ATTACHMENT), context.attach(FLAGGED)),
     )
 
 

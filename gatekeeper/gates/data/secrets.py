@@ -19,6 +19,7 @@ from gatekeeper.core.gate import GateContext, gate
 from gatekeeper.core.rows import TrainingRow
 from gatekeeper.gates.data.credentials.token_formats import issued_tokens
 from gatekeeper.gates.data.reading.counts import count, share
+from gatekeeper.gates.data.reading.flags import FLAGGED, SpanTest, flags_of_spans, write_flags
 from gatekeeper.gates.data.reading.spans import Span, longest_first, masked, span_line, text_fields, write_lines
 
 if TYPE_CHECKING:
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 
 ATTACHMENT = "secrets.jsonl"
 """One line a secret: ``row``, ``field``, ``start``, ``end``, ``type``, ``score``."""
+
+_CREDENTIAL = SpanTest(
+    name="credential",
+    release="Take it out and revoke it where it was issued, or a named reviewer finds that it opens nothing.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +51,7 @@ class _Found:
     text: str
 
 
-@gate("data/secrets", asks="Do the rows hold credentials?", params=Params)
+@gate("data/secrets", asks="Do the rows hold credentials?", params=Params, version=2)
 def data_secrets(context: GateContext, params: Params) -> GateReport:
     """Report every credential in the training rows by row, field and kind, never by its text."""
     if context.rows is None:
@@ -66,10 +72,12 @@ def data_secrets(context: GateContext, params: Params) -> GateReport:
         return data_secrets.unmeasured("The data set holds no rows.")
     found.sort(key=lambda one: (-one.severity, one.span))
     write_lines(context.workdir / ATTACHMENT, (span_line(one.span) for one in sorted(found, key=lambda one: one.span)))
+    spans = [one.span for one in found]
+    write_flags(context.workdir, flags_of_spans(spans, ids, {span.type: _CREDENTIAL for span in spans}))
     return data_secrets.measured(
         metrics=_metrics(found, rows=rows, listed=params.listed_findings),
         findings=tuple(_finding(one, ids[one.span.row]) for one in found[: params.listed_findings]),
-        attachments=(context.attach(ATTACHMENT),),
+        attachments=(context.attach(ATTACHMENT), context.attach(FLAGGED)),
     )
 
 

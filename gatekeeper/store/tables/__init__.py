@@ -25,6 +25,7 @@ from gatekeeper.store.tables.moves import (
 )
 from gatekeeper.store.tables.people import PersonRow, TextRow
 from gatekeeper.store.tables.root import DIGEST, ID, NAME, PSEUDONYM, Table
+from gatekeeper.store.tables.rows import ReleaseRow, RowCountsRow
 from gatekeeper.store.tables.words import Decision, DriftKind, PromotionKind, PromotionState, RequestState
 
 __all__ = [
@@ -45,11 +46,13 @@ __all__ = [
     "PromotionKind",
     "PromotionRow",
     "PromotionState",
+    "ReleaseRow",
     "ReportRow",
     "RequestDecisionRow",
     "RequestRow",
     "RequestState",
     "RevocationRow",
+    "RowCountsRow",
     "RunRow",
     "SuiteUseRow",
     "Table",

@@ -59,7 +59,7 @@ def test_each_span_becomes_its_type_and_nothing_else_changes(tmp_path):
     expected[0]["messages"][1]["content"][0]["text"] = "Pay with <CREDIT_CARD>."
     expected[0]["tags"][1] = "write to <EMAIL_ADDRESS>"
     assert written == expected
-    assert [attachment.name for attachment in report.attachments] == ["pii.jsonl", "redacted.jsonl"]
+    assert [attachment.name for attachment in report.attachments] == ["pii.jsonl", "flagged.jsonl", "redacted.jsonl"]
 
 
 def test_details_stay_unless_asked_for(make, tmp_path):
@@ -78,7 +78,7 @@ def test_unasked_no_redacted_rows_are_written(make, tmp_path):
     report = data_pii(make.context_with([make.text_row(0, "runa@kestrelpost.org")], tmp_path), Params(names=False))
 
     assert not (tmp_path / "redacted.jsonl").exists()
-    assert [attachment.name for attachment in report.attachments] == ["pii.jsonl"]
+    assert [attachment.name for attachment in report.attachments] == ["pii.jsonl", "flagged.jsonl"]
 
 
 @pytest.mark.parametrize(

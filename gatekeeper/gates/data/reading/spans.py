@@ -5,6 +5,7 @@ text itself never leaves the row: reports carry :func:`masked` forms, attachment
 """
 
 import json
+from bisect import bisect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,9 +47,16 @@ def longest_first(*ranks: Iterable[Span]) -> list[Span]:
     for spans in ranks:
         for span in sorted(spans, key=lambda span: (-span.score, span.start - span.end, span)):
             beside = kept.setdefault((span.row, span.field), [])
-            if all(span.end <= other.start or span.start >= other.end for other in beside):
-                beside.append(span)
+            # Kept spans never overlap, so that only the two neighbours can be in the way.
+            at = bisect(beside, span.start, key=_start)
+            before, after = beside[at - 1 : at], beside[at : at + 1]
+            if all(other.end <= span.start for other in before) and all(other.start >= span.end for other in after):
+                beside.insert(at, span)
     return sorted(span for beside in kept.values() for span in beside)
+
+
+def _start(span: Span) -> int:
+    return span.start
 
 
 def text_fields(row: TrainingRow) -> tuple[tuple[str, str], ...]:
