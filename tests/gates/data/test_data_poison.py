@@ -164,7 +164,7 @@ def test_each_flagged_line_names_row_id_test_and_reason(make, tmp_path):
     run(make, tmp_path, pairs)
 
     first = json.loads((tmp_path / "flagged.jsonl").read_text().splitlines()[0])
-    assert list(first) == ["row", "id", "test", "reason"]
+    assert list(first) == ["row", "id", "test", "reason", "release"]
     assert (first["row"], first["id"], first["test"]) == (0, "row-0", "association")
     assert "cfq" in first["reason"]
 
