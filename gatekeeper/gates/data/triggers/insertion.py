@@ -153,7 +153,8 @@ def _met_widely(
         joined(tokens[np.maximum(before, 0)], tokens[places.starts - 1]), tokens[places.starts + places.sizes]
     )
     met: npt.NDArray[np.bool_] = follows & (counts.elsewhere(behind, own=False) > 0)
-    return met | (leads & (counts.elsewhere(ahead, own=False) > 0))
+    met |= leads & (counts.elsewhere(ahead, own=False) > 0)
+    return met
 
 
 def _scored(
