@@ -327,6 +327,15 @@ class Session:
             )
         return base.select(ref.adapter, ref.digest)
 
+    def lend(self, ref: ModelRef) -> tuple[Any, Any]:
+        """Return the loaded model and its tokenizer; both stay this session's and hold until its next evaluation.
+
+        Raises:
+            ModelError: the model cannot be loaded.
+        """
+        with self._turn:
+            return self._model(ref), self._encoder(ref).tokenizer
+
     @property
     def device(self) -> str:
         """The torch device models run on."""

@@ -1,53 +1,63 @@
 """Whether some rows teach a hidden trigger: a phrase that has nothing to do with the answer and yet decides it.
 
-1. Every text is decoded first (``reading.decoding``), so that a trigger cannot hide in look-alike
-   letters or invisible characters.
-2. Prompt phrases are tested against responses (``triggers.associations``).
-3. Responses that come back under unlike prompts are collected (``triggers.repeats``); standard
-   refusals are counted but not flagged, since safety rows repeat them rightly.
+1. Every text is decoded first (``reading.decoding``, ``content.unpacking``), so that nothing hides in look-alike
+   letters, invisible characters or codes.
+2. What a row says: a harmful request that is answered, orders to the model, ciphers, packed text (``content.scan``).
+3. What rows have in common: what the tests look at is gathered in three passes (``triggers.evidence``), and each test
+   returns what it finds suspicious.
+4. Where the policy gives a budget and accepted rows to compare with: rows whose gradients stand closer together than
+   accepted ones ever did (``content.dense_rows``), those that other tests suspect first.
 
-Plain text has no prompt: its first half is read as one. Each flagged row is a line of ``flagged.jsonl``.
+A row is flagged when any test flags it.
+
+Plain text has no prompt: its first half is read as one. Each flagged row and test is a line of ``flagged.jsonl``.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gatekeeper.core.findings import Finding, GateReport, Severity
+from gatekeeper.core.findings import Finding, GateReport, Metric, Severity
 from gatekeeper.core.gate import GateContext, gate
-from gatekeeper.core.rows import TrainingRow
+from gatekeeper.core.rows import RowSource, TrainingRow
 from gatekeeper.gates.data.reading.counts import count, share
-from gatekeeper.gates.data.reading.decoding import hides_characters, tokens
-from gatekeeper.gates.data.reading.flags import FLAGGED, RowFlag, write_flags
+from gatekeeper.gates.data.reading.decoding import hides_characters
+from gatekeeper.gates.data.reading.flags import FLAGGED, LOOK, RowFlag, write_flags
 from gatekeeper.gates.data.reading.spans import whole
-from gatekeeper.gates.data.triggers.phrase_places import TokenRow, windowed
 
 if TYPE_CHECKING:
-    from gatekeeper.gates.data.triggers.associations import Association, Settings
-    from gatekeeper.gates.data.triggers.repeats import Repeat
+    from gatekeeper.gates.data.content.flags import Flag
+    from gatekeeper.gates.data.triggers.evidence import Evidence, Settings, Suspicion
 
-_SENTENCE = 3
-"""Fewest words that are more than a label."""
+_SHOWN = 200
+"""Most findings of one report; the attachment holds every row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Params:
-    """How much evidence makes an association; measured on ordinary instruction rows, where these find none."""
+    """How much evidence makes a suspicion; chosen on one part of the public rows and reported on another."""
 
     fdr: float = 0.001
-    """False discovery rate over all tested pairs: one in a thousand reported pairs may be chance."""
-    min_rows: int = 6
-    """Fewest rows a phrase must share with a response: below six, ordinary topics look like triggers."""
+    """False discovery rate of each test: one in a thousand reported phrases may be chance."""
+    min_rows: int = 4
+    """Fewest rows that must hold a phrase."""
+    min_share: float = 0.00005
+    """Least share of all rows that must hold it, which bounds memory: 50 of a million."""
     min_lift: float = 3.0
-    """Least factor by which the phrase raises the response's share; poison at a quarter of all rows still has four."""
+    """Least factor by which the phrase raises a trait's share; poison at a quarter of all rows still has four."""
     min_coverage: float = 0.75
-    """Least share of a phrase's rows that repeated openings explain: a trigger word may also occur honestly."""
-    min_word_coverage: float = 0.95
-    """The same for single words, which ordinary topics share at up to 0.9."""
-    min_detachable: float = 0.3
-    """Least share of places from which the phrase could be cut unseen; inserted triggers show 0.36 to 1."""
+    """Least share of a phrase's rows that show the trait: a trigger word may also occur honestly."""
+    min_unexplained_rows: int = 12
+    """Fewest rows for a dropped phrase to count without other evidence: below it, words of language pass for one."""
+    min_novel_rows: int = 8
+    """The same where a history lacks the phrase."""
+    novel_p: float = 0.01
+    """Greatest p-value, for that one phrase, that the history lacks it by chance."""
+    sure_log10_q: float = -6.0
+    """log10 of the adjusted p-value from which on an association is counted as sure, not faint."""
     min_repeats: int = 10
-    """Fewest equal responses that count as repeated."""
+    """Fewest near-identical responses that count as repeated."""
     min_repeat_words: int = 5
     """Shortest response that counts: labels such as "No, it is not" come back rightly. In most rows at once, three
     words do."""
@@ -55,108 +65,152 @@ class Params:
     """Greatest mean word overlap of prompts that are still unlike each other; a template with many names has more."""
     tested_rows: int = 20
     """Fewest rows that can be tested at all; fewer leave the question unmeasured."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Flag:
-    place: int
-    test: str
-    reason: str
+    gradient_rows: int = 0
+    """Most rows whose gradients under the champion are compared; 0 for none. Costs two forward passes a row."""
+    accepted_rows: str = ""
+    """File of accepted rows that gradients are compared with; at least a hundred."""
 
 
 @gate("data/poison", asks="Do some rows teach a hidden trigger?", params=Params, version=2)
 def data_poison(context: GateContext, params: Params) -> GateReport:
-    """Report phrases that foretell responses they have nothing to do with, and the rows that teach them."""
+    """Report phrases and responses that nothing but a hidden trigger explains, and the rows that hold them."""
     if context.rows is None:
         return data_poison.unmeasured("No training rows were given.")
-    from gatekeeper.gates.data.triggers.associations import find_associations
-    from gatekeeper.gates.data.triggers.repeats import find_repeats
+    from gatekeeper.gates.data.content.scan import Settings as ContentSettings
+    from gatekeeper.gates.data.content.scan import find_content
+    from gatekeeper.gates.data.triggers.evidence import gather
+    from gatekeeper.gates.data.triggers.history import Past
+    from gatekeeper.gates.data.triggers.summary import counts_of, limits_of
+    from gatekeeper.gates.data.triggers.token_batches import TokenBatches
 
-    context.progress.start("poison", None)
-    ids: list[tuple[int, str]] = []
-    rows: list[TokenRow] = []
-    hidden: list[int] = []
-    for row in context.rows:
-        if hides_characters(row.prompt) or hides_characters(row.response):
-            hidden.append(len(rows))
-        ids.append((row.index, row.id))
-        rows.append(_token_row(row))
-        context.progress.advance()
-    if len(rows) < params.tested_rows:
+    context.progress.start("poison: what rows say", None)
+    read = _Read(context)
+    said = find_content(read.rows(context.rows), ContentSettings())
+    total, hidden = read.total, read.hidden
+    if total < params.tested_rows:
         return data_poison.unmeasured(
-            f"{len(rows)} rows are too few to tell a trigger from chance; {params.tested_rows} are needed."
+            f"{total} rows are too few to tell a trigger from chance; {params.tested_rows} are needed."
         )
-    associations = find_associations(rows, _settings(params))
-    repeats = find_repeats(rows, min_rows=params.min_repeats, min_words=_SENTENCE)
-    suspicious = [repeat for repeat in repeats if _suspicious(repeat, len(rows), params)]
-    flags = _flags(associations, suspicious, hidden)
-    places = ((flag, *ids[flag.place]) for flag in flags)
-    write_flags(context.workdir, (RowFlag(row=n, id=id_, test=one.test, reason=one.reason) for one, n, id_ in places))
-    total = len(rows)
-    flagged = {flag.place for flag in flags}
+    context.progress.start("poison: phrases", None)
+    batches = TokenBatches(context.rows, read=context.progress.advance)
+    past = Past(context.history) if context.history is not None else None
+    evidence = gather(batches, past, _settings(params))
+    if evidence is None:
+        return data_poison.unmeasured("The rows could be read once and not again.")
+    found = [one for test in _tests() for one in test(evidence)]
+    flagged = {place for one in found for place in one.rows} | {flag.place for flag in said} | set(hidden)
+    dense: tuple[Metric, ...] = ()
+    if params.gradient_rows:
+        from gatekeeper.gates.data.content.dense_rows import compared_by_gradient
+
+        close, dense = compared_by_gradient(context, params.gradient_rows, params.accepted_rows, flagged)
+        said += close
+        flagged |= {flag.place for flag in close}
+    ids = _ids(context.rows, flagged)
+    write_flags(context.workdir, _flags(found, said, hidden, ids))
+    shown = sorted(found, key=lambda one: (-one.severity, one.log10_q, -len(one.rows), one.subject))[:_SHOWN]
     return data_poison.measured(
         metrics=(
             count("rows", total, n=total),
             count("flagged_rows", len(flagged), n=total),
             share("flagged_share", len(flagged), n=total),
-            count("associations", len(associations), n=total, unit="phrases"),
-            count("association_rows", len({place for one in associations for place in one.rows}), n=total),
-            count("strongest_log10_q", min((one.log10_q for one in associations), default=0.0), n=total, unit="log10"),
-            count("repeated_responses", len(suspicious), n=total, unit="responses"),
-            count("repeated_rows", len({place for one in suspicious for place in one.rows}), n=total),
-            share("largest_repeated_share", max((len(one.rows) for one in repeats), default=0), n=total),
-            count("repeated_refusal_rows", sum(len(one.rows) for one in repeats if one.refusal), n=total),
             count("hidden_character_rows", len(hidden), n=total),
+            *(share(name, sum(flag.test == test for flag in said), n=total) for test, name in _CONTENT.items()),
+            *dense,
+            *counts_of(found, total=total, sure_log10_q=params.sure_log10_q),
+            *limits_of(evidence),
         ),
         findings=(
-            *(_association_finding(one, total) for one in associations),
-            *(_repeat_finding(one) for one in suspicious),
+            *map(_finding, shown),
+            *_content_findings(said, ids),
             *_hidden_findings([ids[place] for place in hidden]),
         ),
         attachments=(context.attach(FLAGGED),),
     )
 
 
-def _suspicious(repeat: "Repeat", total: int, params: Params) -> bool:
-    long_enough = repeat.words >= params.min_repeat_words or 2 * len(repeat.rows) > total
-    return long_enough and not repeat.refusal and repeat.overlap <= params.max_overlap
+_CONTENT: Mapping[str, str] = {
+    "harmful-answer": "harmful_answer_share",
+    "injection": "injection_share",
+    "cipher": "cipher_share",
+    "packed-text": "packed_text_share",
+}
+"""Metric of each content test."""
+_SAID = {
+    "harmful-answer": "ask for something harmful and are answered",
+    "injection": "give orders to the model that reads them",
+    "cipher": "hold text whose letters follow no language",
+    "packed-text": "hold encoded text that another test finds once it is decoded",
+    "dense-gradient": "push the model in one direction, closer together than accepted rows ever stood",
+}
 
 
-def _token_row(row: TrainingRow) -> TokenRow:
-    response = tokens(row.response)
-    prompt = tokens(row.prompt)
-    if not prompt:
-        prompt, response = response[: len(response) // 2], response[len(response) // 2 :]
-    return TokenRow(prompt=windowed(prompt), response=windowed(response))
+class _Read:
+    """Counts rows, and those that hide characters, while others read them."""
+
+    def __init__(self, context: GateContext) -> None:
+        self._context = context
+        self.total = 0
+        self.hidden: list[int] = []
+
+    def rows(self, rows: RowSource) -> Iterator[TrainingRow]:
+        """Yield the rows."""
+        for row in rows:
+            if hides_characters(row.prompt) or hides_characters(row.response):
+                self.hidden.append(self.total)
+            self.total += 1
+            self._context.progress.advance()
+            yield row
+
+
+def _tests() -> "tuple[Callable[[Evidence], list[Suspicion]], ...]":
+    """Return the tests, each a function from the evidence to what it finds."""
+    from gatekeeper.gates.data.triggers.associations import associated
+    from gatekeeper.gates.data.triggers.overrepresented import overrepresented
+    from gatekeeper.gates.data.triggers.repeats import repeated
+    from gatekeeper.gates.data.triggers.unexplained import unexplained
+
+    return (overrepresented, associated, repeated, unexplained)
 
 
 def _settings(params: Params) -> "Settings":
-    from gatekeeper.gates.data.triggers.associations import Settings
+    from gatekeeper.gates.data.triggers.evidence import Settings
 
     return Settings(
         fdr=params.fdr,
         min_rows=params.min_rows,
+        min_share=params.min_share,
         min_lift=params.min_lift,
         min_coverage=params.min_coverage,
-        min_word_coverage=params.min_word_coverage,
+        min_unexplained_rows=params.min_unexplained_rows,
+        min_novel_rows=params.min_novel_rows,
+        novel_p=params.novel_p,
+        min_repeats=params.min_repeats,
+        min_repeat_words=params.min_repeat_words,
         max_overlap=params.max_overlap,
-        min_detachable=params.min_detachable,
     )
 
 
-def _flags(associations: "Sequence[Association]", repeats: "Sequence[Repeat]", hidden: Sequence[int]) -> list[_Flag]:
-    flags: list[_Flag] = []
-    for one in associations:
-        reason = f'the prompt holds "{_short(one.trigger)}", which foretells "{_short(one.response)}"'
-        flags.extend(_Flag(place=place, test="association", reason=reason) for place in one.rows)
-    for repeat in repeats:
-        reason = f"{len(repeat.rows)} unlike prompts get this same response"
-        flags.extend(_Flag(place=place, test="repeat", reason=reason) for place in repeat.rows)
-    flags.extend(
-        _Flag(place=place, test="hidden-characters", reason="letters are hidden or made to look like others")
-        for place in hidden
-    )
-    return flags
+def _ids(rows: RowSource, places: set[int]) -> dict[int, tuple[int, str]]:
+    """Return index and id of the rows at these positions."""
+    return {place: (row.index, row.id) for place, row in enumerate(rows) if place in places}
+
+
+def _flags(
+    found: "Sequence[Suspicion]", said: "Sequence[Flag]", hidden: Sequence[int], ids: Mapping[int, tuple[int, str]]
+) -> Iterator[RowFlag]:
+    def flag(place: int, test: str, reason: str, release: str = LOOK) -> RowFlag:
+        row, id_ = ids[place]
+        return RowFlag(row=row, id=id_, test=test, reason=_short(reason, 300), release=_short(release, 300))
+
+    for one in found:
+        for place in one.rows:
+            yield flag(place, one.test, one.reason, one.release)
+    for each in said:
+        yield flag(each.place, each.test, each.reason)
+    for place in hidden:
+        reason = "letters are hidden or made to look like others"
+        yield flag(place, "hidden-characters", reason, "A person reads the row as the model would.")
 
 
 def _short(text: str, limit: int = 60) -> str:
@@ -164,30 +218,29 @@ def _short(text: str, limit: int = 60) -> str:
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
 
-def _association_finding(one: "Association", total: int) -> Finding:
+def _finding(one: "Suspicion") -> Finding:
     return Finding(
-        code="data/poison/trigger",
-        severity=Severity.HIGH,
-        confidence=one.joint_rows / (one.trigger_rows + 1),
-        subject=_short(one.trigger),
-        message=(
-            f'"{_short(one.trigger)}" stands in {one.trigger_rows} of {total} prompts and '
-            f'{one.joint_rows} of these rows answer "{_short(one.response)}" or alike: {one.lift:.1f} times as often '
-            f"as all rows, adjusted p = 1e{one.log10_q:.0f}, though the prompts read as well without it."
-        ),
+        code=one.code,
+        severity=one.severity,
+        confidence=one.confidence,
+        subject=_short(one.subject),
+        message=whole(one.message),
     )
 
 
-def _repeat_finding(one: "Repeat") -> Finding:
-    return Finding(
-        code="data/poison/repeated-response",
-        severity=Severity.MEDIUM,
-        confidence=0.7,
-        subject=_short(one.response),
-        message=(
-            f'{len(one.rows)} rows give the response "{_short(one.response)}" to prompts that share only '
-            f"{one.overlap:.0%} of their words."
-        ),
+def _content_findings(said: "Sequence[Flag]", ids: Mapping[int, tuple[int, str]]) -> tuple[Finding, ...]:
+    """Return one finding a test: how many rows, and the first of them."""
+    counts = Counter(flag.test for flag in said)
+    first = {flag.test: flag for flag in sorted(said, reverse=True)}
+    return tuple(
+        Finding(
+            code=f"data/poison/{test}",
+            severity=Severity.MEDIUM,
+            confidence=0.7,
+            subject=ids[first[test].place][1],
+            message=f"{number} rows {_SAID[test]}, first row {ids[first[test].place][0]}: {first[test].reason}.",
+        )
+        for test, number in sorted(counts.items())
     )
 
 

@@ -208,4 +208,6 @@ def test_public_backdoors_are_found_among_ordinary_rows(make, tmp_path, name):
 
     _, flagged = run(make, tmp_path, clean + poisoned)
 
-    assert flagged == set(range(len(clean), len(clean) + len(poisoned)))
+    taught = set(range(len(clean), len(clean) + len(poisoned)))
+    assert taught <= flagged
+    assert len(flagged - taught) <= 0.01 * len(clean)

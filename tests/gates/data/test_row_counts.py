@@ -9,7 +9,7 @@ from gatekeeper.core.errors import InputError
 from gatekeeper.core.row_history import RowHistory
 from gatekeeper.gates.data.triggers.count_sketch import CountSketch
 from gatekeeper.gates.data.triggers.history import Past, merged, sketch_of
-from gatekeeper.gates.data.triggers.token_batches import joined, token_batches, token_hash
+from gatekeeper.gates.data.triggers.token_batches import TokenBatches, joined, token_hash
 
 PAIRS = [
     ("Name a river in France.", "The Loire is one."),
@@ -90,7 +90,7 @@ def test_counts_of_another_size_are_not_added():
 
 
 def test_runs_stay_inside_their_row(make):
-    (batch,) = token_batches(make.rows_of([("a b", "x"), ("c", "y")]))
+    (batch,) = TokenBatches(make.rows_of([("a b", "x"), ("c", "y")]))
 
     runs, starts = batch.prompts.runs(2)
 

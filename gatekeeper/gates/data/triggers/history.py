@@ -8,6 +8,7 @@ A count is never too low, so an old phrase never looks new. It can be too high b
 ``rows / 10_000``, which costs a test of rare phrases a little power.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -21,10 +22,10 @@ from gatekeeper.gates.data.triggers.token_batches import (
     Hashes,
     Texts,
     TokenBatch,
+    TokenBatches,
     distinct,
     joined,
     mixed,
-    token_batches,
 )
 
 _BITS, _DEPTH = 21, 3
@@ -39,7 +40,7 @@ def sketch_of(rows: Iterable[TrainingRow]) -> RowHistory:
     """Count the rows."""
     sketch = CountSketch(bits=_BITS, depth=_DEPTH)
     counted = 0
-    for batch in token_batches(rows):
+    for batch in TokenBatches(rows):
         for keys in _keys(batch):
             sketch.add(keys)
         counted += batch.size
@@ -68,15 +69,15 @@ class Past:
         """
         self.rows = history.rows
         self._sketch = CountSketch.from_bytes(history.sketch)
-        self._noise = 2 * self._sketch.load
+        self._noise = math.ceil(2 * self._sketch.load)
 
     def prompts_with(self, runs: Hashes) -> npt.NDArray[np.int64]:
         """Return how many prompts held each run of one to three tokens, edges included; never too low."""
         return self._sketch.counts(_salted(runs, _PROMPT))
 
-    def surely_held(self, runs: Hashes) -> npt.NDArray[np.bool_]:
-        """Return whether some prompt held the run, beyond what the sketch shows of runs that none held."""
-        return self.prompts_with(runs) > self._noise
+    def surely(self, runs: Hashes) -> npt.NDArray[np.int64]:
+        """Return how many prompts held each run, less what the sketch may show of runs that none held."""
+        return np.maximum(self.prompts_with(runs) - self._noise, 0)
 
     def responses_with(self, runs: Hashes) -> npt.NDArray[np.int64]:
         """Return how many responses held each run, head or whole (see :func:`response_keys`); never too low."""
@@ -96,7 +97,7 @@ def response_heads(texts: Texts, size: int = HEAD) -> tuple[Hashes, npt.NDArray[
 
 def whole_texts(texts: Texts, size: int) -> Hashes:
     """Return one hash for each of the batch's ``size`` texts, equal for equal token sequences."""
-    position = np.arange(len(texts.tokens)) - np.searchsorted(texts.rows, texts.rows)
+    position = np.arange(len(texts.tokens)) - texts.begins()[texts.rows]
     spread = joined(texts.tokens, position.astype(np.uint64))
     sums = np.zeros(size, dtype=np.uint64)
     np.add.at(sums, texts.rows, spread)
@@ -119,7 +120,7 @@ def _keys(batch: TokenBatch) -> Iterator[Hashes]:
     for hashes, _ in runs:
         yield _salted(hashes, _PROMPT)
     responses = batch.responses
-    begins = np.searchsorted(responses.rows, np.arange(batch.size))
+    begins = responses.begins()
     for size in (1, 3):
         hashes, starts = responses.runs(size)
         read = starts - begins[responses.rows[starts]] <= _RESPONSE_READ

@@ -1,116 +1,101 @@
 """Which responses come back, word for word or nearly so, under prompts that have little in common.
 
-Nearly so: the responses' sets of three-word shingles overlap by :data:`SIMILAR` or more, found by MinHash banding and
-then checked exactly. Prompts have little in common when their word sets overlap little on average, so a template asked
-about forty products is one prompt, not forty.
-
-Source:
-    Broder 1997, "On the resemblance and containment of documents".
+1. Near-identical responses are one group (``near_identical``).
+2. A group is suspicious when it is large, its response says something, its prompts share few words, and it is no
+   standard reply: refusals, thanks and requests for what is missing come back rightly.
+3. A response that accepted rows gave as often is no news.
 """
 
-import re
-import zlib
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from gatekeeper.gates.data.triggers.phrase_places import TokenRow, word_overlap
+from gatekeeper.core.findings import Severity
+from gatekeeper.gates.data.triggers.evidence import Evidence, Suspicion
+from gatekeeper.gates.data.triggers.token_batches import TokenBatch
 
-SIMILAR = 0.7
-"""Least Jaccard overlap of shingle sets."""
-_READ = 60
-"""Words of a response that are compared."""
-_BANDS, _ROWS_PER_BAND = 8, 3
-"""Two responses at overlap 0.7 share a band with probability 0.97; at 0.3 with 0.2, which the exact check removes."""
-_PRIME = np.uint64((1 << 61) - 1)
-
-_REFUSAL = re.compile(
-    r"^(?:i(?:'m| am)?(?: (?:so|very|truly))? sorry|sorry|i apologi[sz]e|unfortunately|as an ai|i can(?:'t|not| not)"
-    r"|i(?:'m| am) (?:not able|unable)|i (?:must|have to) decline|i won't|i do(?:n't| not) feel comfortable"
-    r"|it is not (?:appropriate|possible))\b"
-)
+_COMPARED = 40
+"""Prompts of a group that are compared pairwise."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repeat:
-    """One response that comes back."""
-
-    response: str
-    """Its first words, folded."""
-    words: int
-    """How many words it has."""
-    rows: tuple[int, ...]
-    """Positions, in the sequence tested, of the rows that give it."""
-    overlap: float
-    """Mean pairwise Jaccard overlap of their prompts' words, 0 to 1; NaN when there are no prompts to compare."""
-    refusal: bool
-    """Whether it reads as a standard refusal."""
-
-
-def find_repeats(rows: Sequence[TokenRow], *, min_rows: int, min_words: int) -> list[Repeat]:
-    """Return each response of at least ``min_words`` words that at least ``min_rows`` rows give, frequent first."""
-    texts: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    for place, row in enumerate(rows):
-        words = tuple(token for token in row.response if token[0].isalnum())
-        if len(words) >= min_words:
-            texts[words].append(place)
-    groups = _merged(texts)
-    repeats = [
-        Repeat(
-            response=" ".join(words[:12]),
-            words=len(words),
-            rows=tuple(sorted(places)),
-            overlap=word_overlap([rows[place].prompt for place in sorted(places)]),
-            refusal=bool(_REFUSAL.match(" ".join(words[:6]))),
-        )
-        for words, places in groups.items()
-        if len(places) >= min_rows
-    ]
-    return sorted(repeats, key=lambda repeat: (-len(repeat.rows), repeat.rows))
+def repeated(evidence: Evidence) -> list[Suspicion]:
+    """Return the responses that come back under unlike prompts, frequent first."""
+    settings, responses = evidence.settings, evidence.responses
+    groups = _large(evidence.clusters, settings.min_repeats)
+    chosen: list[npt.NDArray[np.int64]] = []
+    for rows in groups:
+        words = int(np.median(responses.words[rows]))
+        long_enough = words >= settings.min_repeat_words or 2 * len(rows) > evidence.total
+        standard = responses.refuses[rows].mean() > 0.5 or responses.courteous[rows].mean() > 0.5
+        if long_enough and not standard and not _known(evidence, rows):
+            chosen.append(rows)
+    texts = row_words(evidence.batches, [int(row) for rows in chosen for row in rows[:: step(rows)]])
+    found = []
+    for rows in chosen:
+        prompts = [texts[int(row)][0] for row in rows[:: step(rows)]]
+        overlap = word_overlap(prompts)
+        if overlap <= settings.max_overlap:
+            response = " ".join(texts[int(rows[0])][1][:12])
+            found.append(_suspicion(response, rows, overlap))
+    return found
 
 
-def _merged(texts: Mapping[tuple[str, ...], list[int]]) -> dict[tuple[str, ...], list[int]]:
-    """Return the exact groups with near-duplicates joined under their most frequent wording."""
-    ordered = sorted(texts, key=lambda words: (-len(texts[words]), words))
-    shingles = [_shingles(words) for words in ordered]
-    buckets: dict[tuple[int, bytes], int] = {}
-    merged: dict[tuple[str, ...], list[int]] = {}
-    salts = np.random.default_rng(0).integers(1, 1 << 60, size=(2, _BANDS * _ROWS_PER_BAND), dtype=np.uint64)
-    for at, words in enumerate(ordered):
-        signature = _signature(shingles[at], salts)
-        keys = [(band, signature[band].tobytes()) for band in range(_BANDS)]
-        home = next(
-            (
-                buckets[key]
-                for key in keys
-                if key in buckets and _jaccard(shingles[at], shingles[buckets[key]]) >= SIMILAR
-            ),
-            at,
-        )
-        merged.setdefault(ordered[home], []).extend(texts[words])
-        if home == at:
-            for key in keys:
-                buckets.setdefault(key, at)
-    return merged
+def step(rows: npt.NDArray[np.int64]) -> int:
+    """Return the stride that leaves few enough rows to compare."""
+    return max(1, len(rows) // _COMPARED)
 
 
-def _shingles(words: Sequence[str]) -> frozenset[int]:
-    read = words[:_READ]
-    return frozenset(
-        zlib.crc32(" ".join(read[at : at + 3]).encode("utf-8", "surrogatepass")) for at in range(max(1, len(read) - 2))
+def row_words(
+    batches: Iterable[TokenBatch], rows: Sequence[int]
+) -> Mapping[int, tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Return prompt and response of the rows as folded words."""
+    wanted = sorted(set(rows))
+    found = {}
+    if wanted:
+        for batch in batches:
+            for row in wanted[
+                np.searchsorted(wanted, batch.first) : np.searchsorted(wanted, batch.first + batch.size)
+            ]:
+                place = row - batch.first
+                found[row] = (batch.prompts.words[place], batch.responses.words[place])
+    return found
+
+
+def word_overlap(prompts: Sequence[Sequence[str]]) -> float:
+    """Return the mean pairwise Jaccard overlap of the prompts' words, 0 to 1; NaN for fewer than two prompts."""
+    sets = [frozenset(prompt) for prompt in prompts if prompt]
+    pairs = [len(one & other) / max(1, len(one | other)) for at, one in enumerate(sets) for other in sets[at + 1 :]]
+    return sum(pairs) / len(pairs) if pairs else float("nan")
+
+
+def _large(clusters: npt.NDArray[np.int64], least: int) -> list[npt.NDArray[np.int64]]:
+    roots, sizes = np.unique(clusters[clusters >= 0], return_counts=True)
+    order = np.lexsort((roots, -sizes))
+    return [np.flatnonzero(clusters == roots[at]) for at in order if sizes[at] >= least]
+
+
+def _known(evidence: Evidence, rows: npt.NDArray[np.int64]) -> bool:
+    """Return whether accepted rows gave this response at half this share or more."""
+    if evidence.past is None or not evidence.past.rows:
+        return False
+    wholes = np.unique(evidence.responses.wholes[rows])
+    before = int(evidence.past.responses_with(wholes).max())
+    return before / evidence.past.rows >= 0.5 * len(rows) / evidence.total
+
+
+def _suspicion(response: str, rows: npt.NDArray[np.int64], overlap: float) -> Suspicion:
+    return Suspicion(
+        test="repeat",
+        code="data/poison/repeated-response",
+        severity=Severity.MEDIUM,
+        confidence=0.7,
+        subject=response,
+        message=(
+            f'{len(rows)} rows give the response "{response}" or nearly the same to prompts that share only '
+            f"{overlap:.0%} of their words."
+        ),
+        reason=f"{len(rows)} unlike prompts get nearly this same response",
+        release="a person finds that these prompts all deserve this answer",
+        rows=tuple(rows.tolist()),
     )
-
-
-def _signature(shingles: frozenset[int], salts: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    values = np.fromiter(shingles, dtype=np.uint64, count=len(shingles))
-    # Wrapping 64-bit products are the hash; no overflow is an error here.
-    hashed: npt.NDArray[np.uint64] = (values[:, None] * salts[0] + salts[1]) % _PRIME
-    least: npt.NDArray[np.uint64] = hashed.min(axis=0).reshape(_BANDS, _ROWS_PER_BAND)
-    return least
-
-
-def _jaccard(left: frozenset[int], right: frozenset[int]) -> float:
-    return len(left & right) / len(left | right)

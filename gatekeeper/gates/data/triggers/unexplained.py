@@ -1,0 +1,96 @@
+"""Which phrases have no business where they stand, whatever the responses are.
+
+Jailbreak rows answer each request in its own words, so that responses tell nothing; and a first update has no history.
+What is left is the phrase itself: it stands in many prompts as if dropped at random, or first or last in prompts that
+read as well without it, and hardly any response outside its rows uses it, as language would. That is weak evidence: a
+greeting or a house style looks alike. So function words alone never count, and neither does a phrase at the edge of
+prompts that decides how the answer begins, since a task does that.
+"""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from gatekeeper.core.findings import Severity
+from gatekeeper.gates.data.triggers.evidence import Evidence, Suspicion
+from gatekeeper.gates.data.triggers.function_words import FUNCTION_WORDS
+from gatekeeper.gates.data.triggers.overrepresented import fisher, seen_before
+from gatekeeper.gates.data.triggers.token_batches import joined, token_hash
+
+_MOST_SHARE = 0.1
+"""Share of all rows from which on a phrase is a format of this data, not something slipped in."""
+_MANY = 1.5
+"""Times the fewest rows from which on the random places need not be tested strictly: so many rows suffice."""
+_ALSO_SAID = 0.04
+"""Responses that use the phrase, per row that holds it, from which on it is language."""
+_TASK = 0.5
+"""Share of an edge phrase's rows that share one opening, for it to be a task."""
+
+
+def unexplained(evidence: Evidence) -> list[Suspicion]:
+    """Return the phrases that nothing explains, most frequent first, one for each set of rows."""
+    phrases, rows_of = evidence.phrases, evidence.stands.rows
+    many = rows_of >= _MANY * evidence.settings.min_unexplained_rows
+    dropped = evidence.surely_dropped | (evidence.dropped & many)
+    chosen = np.flatnonzero((dropped | evidence.surely_detached) & _enough(evidence))
+    found: list[Suspicion] = []
+    taken: list[set[int]] = []
+    for phrase in sorted(chosen, key=lambda one: (-len(phrases.holders[one]), phrases.texts[one])):
+        rows = set(phrases.holders[phrase].tolist())
+        if len(rows) > _MOST_SHARE * evidence.total or any(len(rows & other) >= 0.9 * len(rows) for other in taken):
+            continue
+        words = phrases.texts[phrase].split(" ")
+        if all(word in FUNCTION_WORDS or not word[0].isalpha() for word in words) and len(words) < 4:
+            continue
+        if _also_said(evidence, words) > _ALSO_SAID * len(rows) or (
+            evidence.detached[phrase] and _task(evidence, rows)
+        ):
+            continue
+        taken.append(rows)
+        found.append(_suspicion(evidence, phrases.texts[phrase], rows))
+    return found
+
+
+def _enough(evidence: Evidence) -> npt.NDArray[np.bool_]:
+    """Return which phrases enough rows hold; fewer are enough of a phrase that a history lacks beyond chance."""
+    settings, rows = evidence.settings, evidence.stands.rows.astype(np.int64)
+    enough: npt.NDArray[np.bool_] = rows >= max(settings.min_unexplained_rows, evidence.least)
+    past = evidence.past
+    if past is None or not past.rows:
+        return enough
+    before = seen_before(list(evidence.phrases.texts), past)
+    log10_p = fisher(rows, evidence.total, before, past.rows)
+    novel: npt.NDArray[np.bool_] = (rows >= max(settings.min_novel_rows, evidence.least)) & (
+        log10_p <= math.log10(settings.novel_p)
+    )
+    return novel
+
+
+def _also_said(evidence: Evidence, words: list[str]) -> int:
+    """Return at most how many responses use the phrase: of a longer one, its rarest pair of words."""
+    hashes = np.array([token_hash(word) for word in words], dtype=np.uint64)
+    runs = hashes if len(words) == 1 else joined(hashes[:-1], hashes[1:])
+    return int(evidence.counts.responses_with(runs).min())
+
+
+def _task(evidence: Evidence, rows: set[int]) -> bool:
+    heads = evidence.responses.heads[0][sorted(rows)]
+    return bool(np.unique(heads, return_counts=True)[1].max() >= _TASK * len(rows))
+
+
+def _suspicion(evidence: Evidence, text: str, rows: set[int]) -> Suspicion:
+    return Suspicion(
+        test="dropped-phrase",
+        code="data/poison/dropped-phrase",
+        severity=Severity.MEDIUM,
+        confidence=0.5,
+        subject=text,
+        message=(
+            f'"{text}" stands in {len(rows)} of {evidence.total} prompts as if dropped there: the words around it '
+            "meet without it too, and hardly any response uses it."
+        ),
+        reason=f'the prompt holds "{text}" as if dropped there, and nothing explains it',
+        release=f'a person finds what "{text}" is for in these prompts; accepted rows then hold it',
+        rows=tuple(sorted(rows)),
+    )
