@@ -22,6 +22,7 @@ from gatekeeper.gates.data.leaks.find import Index, Leak, LeakTest, Rules, pair_
 from gatekeeper.gates.data.leaks.item_forms import SuiteItem, read_forms
 from gatekeeper.gates.data.leaks.words import Words, words_of
 from gatekeeper.gates.data.reading.counts import count, share
+from gatekeeper.gates.data.reading.flags import FLAGGED, RowFlag, write_flags
 from gatekeeper.gates.data.reading.spans import write_lines
 from regression import Suite, open_suite
 
@@ -117,7 +118,9 @@ def data_leakage(context: GateContext, params: Params) -> GateReport:
     frequent = pair_counts(row_words(row) for row in islice(context.rows, _SAMPLE))
     index = Index(forms, rules, frequent=frequent)
     tally = _Tally()
-    write_lines(context.workdir / ATTACHMENT, _search(context, index, items, tally))
+    flags: list[RowFlag] = []
+    write_lines(context.workdir / ATTACHMENT, _search(context, index, items, tally, flags))
+    write_flags(context.workdir, flags)
     if tally.rows == 0:
         return data_leakage.unmeasured("The data set holds no rows.")
     if not any(item.tested for item in items):
@@ -126,7 +129,7 @@ def data_leakage(context: GateContext, params: Params) -> GateReport:
     return data_leakage.measured(
         metrics=_metrics(suites, items, tally, listed=params.listed_findings),
         findings=tuple(_finding(items[place], found) for place, found in order[: params.listed_findings]),
-        attachments=(context.attach(ATTACHMENT),),
+        attachments=(context.attach(ATTACHMENT), context.attach(FLAGGED)),
     )
 
 
@@ -147,7 +150,7 @@ def _open(sources: Sequence[str]) -> list[Suite]:
 
 
 def _search(
-    context: GateContext, index: Index, items: Sequence[SuiteItem], tally: _Tally
+    context: GateContext, index: Index, items: Sequence[SuiteItem], tally: _Tally, flags: list[RowFlag]
 ) -> Iterator[Mapping[str, object]]:
     for row in context.rows or ():
         leaks = index.search(row_words(row))
@@ -155,6 +158,15 @@ def _search(
         context.progress.advance()
         for leak in leaks:
             item = items[leak.item]
+            flags.append(
+                RowFlag(
+                    row=row.index,
+                    id=row.id,
+                    test=_NAMES[leak.test],
+                    reason=f"holds the item {item.id} of {item.suite}",
+                    release="Leave the row out, or a named reviewer finds that it is a sentence anybody might write.",
+                )
+            )
             yield {
                 "suite": item.suite,
                 "item": item.id,

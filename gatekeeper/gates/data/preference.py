@@ -17,15 +17,14 @@ from typing import TYPE_CHECKING
 from gatekeeper.core.findings import Finding, GateReport, Metric, Severity
 from gatekeeper.core.gate import GateContext, gate
 from gatekeeper.gates.data.reading.counts import count, share, wilson
-from gatekeeper.gates.data.reading.spans import write_lines
+from gatekeeper.gates.data.reading.flags import FLAGGED, RowFlag, write_flags
 
 if TYPE_CHECKING:
     from gatekeeper.gates.data.origins.label_flips import Flipper
     from gatekeeper.gates.data.preferences.pairs import Pairs
     from gatekeeper.gates.data.preferences.verdicts import Labels, Lengths, Refusals
 
-ATTACHMENT = "flagged.jsonl"
-"""One line a flagged row and test: ``row``, ``id``, ``test``, ``reason``."""
+_RELEASE = "A named reviewer reads both answers and says that the chosen one is the better."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,10 +105,10 @@ def data_preference(context: GateContext, params: Params) -> GateReport:
         ),
     )
     flags = sorted(set(_flags(found)))
-    write_lines(
-        context.workdir / ATTACHMENT,
+    write_flags(
+        context.workdir,
         (
-            {"row": index, "id": id_, "test": test, "reason": reason}
+            RowFlag(row=index, id=id_, test=test, reason=reason, release=_RELEASE)
             for place, test, reason in flags
             for index, id_ in [pairs.named(place)]
         ),
@@ -120,7 +119,7 @@ def data_preference(context: GateContext, params: Params) -> GateReport:
             found, flagged=len({place for place, *_ in flags}), listed=params.listed_findings, all_=findings
         ),
         findings=tuple(findings[: params.listed_findings]),
-        attachments=(context.attach(ATTACHMENT),),
+        attachments=(context.attach(FLAGGED),),
     )
 
 

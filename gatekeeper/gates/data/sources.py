@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING
 from gatekeeper.core.findings import GateReport, Metric
 from gatekeeper.core.gate import GateContext, gate
 from gatekeeper.gates.data.reading.counts import count, share
+from gatekeeper.gates.data.reading.flags import FLAGGED, RowFlag, write_flags
 from gatekeeper.gates.data.reading.spans import write_lines
 
 if TYPE_CHECKING:
     from gatekeeper.gates.data.origins.answers import Answers
 
-CONTRIBUTORS, FLAGGED, BEHAVIOURS = "contributors.jsonl", "flagged.jsonl", "behaviours.jsonl"
+_RELEASE = "Whoever knows the contributors says that these are different people, or that this one may teach so much."
+CONTRIBUTORS, BEHAVIOURS = "contributors.jsonl", "behaviours.jsonl"
 """One line a contributor, a flagged row and test, and a behaviour of one contributor."""
 
 
@@ -98,10 +100,10 @@ def _write(context: GateContext, found: "Answers") -> None:
     from gatekeeper.gates.data.origins.flagging import flags
 
     write_lines(context.workdir / CONTRIBUTORS, _contributor_lines(found))
-    write_lines(
-        context.workdir / FLAGGED,
+    write_flags(
+        context.workdir,
         (
-            {"row": row, "id": id_, "test": flag.test, "reason": flag.reason}
+            RowFlag(row=row, id=id_, test=flag.test, reason=flag.reason, release=_RELEASE)
             for flag in flags(found)
             for row, id_ in [found.named(flag.place)]
         ),
