@@ -102,8 +102,8 @@ def _street(country: Faker, chance: random.Random) -> str:
     return f"{country.building_number()} {country.street_name()}"
 
 
-def _card(country: Faker, _english: Faker, chance: random.Random) -> tuple[str, str]:
-    number = country.credit_card_number(card_type=chance.choice(["visa16", "mastercard", "amex", "discover"]))
+def _card(_country: Faker, english: Faker, chance: random.Random) -> tuple[str, str]:
+    number = english.credit_card_number(card_type=chance.choice(["visa16", "mastercard", "amex", "discover"]))
     if len(number) == 16 and chance.random() < 0.3:
         number = chance.choice(" -").join(number[part : part + 4] for part in range(0, 16, 4))
     return "CREDIT_CARD", number
