@@ -128,15 +128,22 @@ def main() -> None:
 def _speed(engine: "AnalyzerEngine", texts: Sequence[str], rounds: int) -> None:
     if not rounds:
         return
-    gate, plain, alone = [], [], []
     many = [text for text in texts if len(text) <= 200] * 20
+    work: dict[str, tuple[int, Callable[[], object]]] = {
+        "gate": (len(texts), lambda: ours(texts, Params())),
+        "gate, one process": (len(texts), lambda: ours(texts, Params(processes=1))),
+        "Presidio": (len(texts), lambda: theirs(engine, texts)),
+        "forms alone": (len(many), lambda: ours(many, Params(names=False, details=False))),
+        "forms alone, one process": (len(many), lambda: ours(many, Params(names=False, details=False, processes=1))),
+        "forms and details": (len(many), lambda: ours(many, Params(names=False))),
+    }
+    taken: dict[str, list[float]] = {name: [] for name in work}
     for _ in range(rounds):
-        gate.append(len(texts) / seconds(lambda: ours(texts, Params())))
-        plain.append(len(texts) / seconds(lambda: theirs(engine, texts)))
-        alone.append(len(many) / seconds(lambda: ours(many, Params(names=False))))
-    medians = [statistics.median(each) for each in (gate, plain, alone)]
-    print(f"rows/s: gate {medians[0]:.0f}, Presidio {medians[1]:.0f}, ratio {medians[0] / medians[1]:.2f}")
-    print(f"rows/s without names, {len(many)} rows of at most 200 characters: {medians[2]:.0f}")
+        for name, (count, run) in work.items():
+            taken[name].append(count / seconds(run))
+    medians = {name: statistics.median(speeds) for name, speeds in taken.items()}
+    for name, speed in medians.items():
+        print(f"{name:26} {speed:8.0f} rows/s, {speed / medians['Presidio']:.2f} times Presidio, {work[name][0]} rows")
 
 
 if __name__ == "__main__":

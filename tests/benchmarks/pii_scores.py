@@ -84,6 +84,9 @@ class Scores:
             total.found += one.found
             total.true += one.true
             total.both += one.both
+            total.spans_found += one.spans_found
+            total.spans_true += one.spans_true
+            total.spans_same += one.spans_same
         return total
 
 

@@ -7,6 +7,11 @@
 ``pii.jsonl`` holds every span with character offsets into the field as read; findings name row and type and show the
 text only masked. Classes are counted apart, because a model that learns a card number, a telephone number or a
 novelist's name harms differently; a town or a date is no finding at all.
+
+Metrics: ``rows``, ``spans``, ``spans.<type>``; rows and, with Wilson bounds, shares of rows by class:
+``high_risk_rows``, ``high_risk_rate``, ``contact_rows``, ``contact_rate``, ``person_rows``, ``person_rate``,
+``detail_rows``, ``detail_rate``; ``identified_rows``, which hold a name beside contact or high-risk data;
+``unlisted_findings``.
 """
 
 import json
