@@ -42,7 +42,7 @@ REDACTED = "redacted.jsonl"
 """One line a row, its spans replaced by ``<TYPE>``."""
 _BATCH_ROWS = 256
 _BATCH_CHARACTERS = 1 << 20
-_WORTH = {True: 6, False: 80}
+_WORTH = {True: 64, False: 160}
 """Batches from which on other processes repay their start: with names, and without."""
 
 

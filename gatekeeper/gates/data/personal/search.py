@@ -12,7 +12,7 @@ from functools import cached_property
 from gatekeeper.gates.data.personal.companies import companies
 from gatekeeper.gates.data.personal.doubtful_sentences import doubtful, lower_words
 from gatekeeper.gates.data.personal.kinds import CLASSES, PiiClass, PiiMatch
-from gatekeeper.gates.data.personal.language_model import DEFAULT, NameModel, load_model
+from gatekeeper.gates.data.personal.language_model import DEFAULT, NameModel, load_model, require_model
 from gatekeeper.gates.data.personal.lower_case import lower_case_pii
 from gatekeeper.gates.data.personal.page import Page, page_of
 from gatekeeper.gates.data.personal.person_names import announced_names, names_above_addresses
@@ -54,10 +54,10 @@ class Search:
     def _model(self) -> NameModel:
         return load_model(self._options.model)
 
-    def prepare(self) -> None:
-        """Load the language model now, so that a missing one is said before any row is read."""
+    def require(self) -> None:
+        """Make sure that the language model is there, so that a missing one is said before any row is searched."""
         if self._options.names:
-            _ = self._model
+            require_model(self._options.model)
 
     def batch(self, rows: Sequence[Sequence[str]]) -> list[Found]:
         """Return what the rows' fields hold, in order of row, field and place, without overlaps."""
