@@ -5,7 +5,7 @@
 2. Traits of responses: the whole response or a near-identical one, its opening, "takes up no word of the prompt",
    "refuses". The last two find a target in any number of wordings.
 3. Every pair is tested one-sided against the hypergeometric distribution, with one Benjamini-Hochberg bound for each
-   kind of trait; a pair that accepted rows show as often is no news.
+   kind of trait. Pairs that accepted rows show as often are not left out.
 4. When found phrases explain two fifths of a group of near-identical responses, the rest of the group is flagged with
    them: a trigger in two rows is too rare to be found alone.
 

@@ -1,8 +1,8 @@
 """Which phrases come more often than accepted rows lead to expect.
 
-1. Three kinds of phrases are compared with the history: phrases of prompts; openings of responses; phrases of prompts
-   together with the opening of the response. Each is tested one-sided with Fisher's exact test on
-   (rows with, rows without) x (batch, history); each kind shares one Benjamini-Hochberg bound.
+1. Two kinds of phrases are compared with the history: phrases of prompts, and openings of responses. Prompts together
+   with the opening of the response are counted in it and not tested. Each is tested one-sided with Fisher's exact test
+   on (rows with, rows without) x (batch, history); each kind shares one Benjamini-Hochberg bound.
 2. New subjects are over-represented too, and rightly. So a prompt phrase counts only if it stands as if dropped into
    its prompts, or if they read as well without it; an opening only if its rows answer unlike prompts and it is no
    standard reply.
