@@ -14,13 +14,14 @@
 from regression.drift import Drift, text_kl, topk_kl
 from regression.errors import JudgeError, ModelError, OutOfMemory, RegressionError, SuiteError, UnmeasuredError
 from regression.flips import Flips, count_flips, name_regressions, regression_p
+from regression.item_results import ItemResult, SuiteResult
 from regression.models import ModelRef
 from regression.noise import NoiseFloor, noise_floor
 from regression.paired import Answer, Paired, Proportion, compare, compare_scores, non_inferiority, proportion
 from regression.plan import Plan, SuitePlan, Wanted, items_needed, joint_plan, margin_reachable
 from regression.progress import Standing
 from regression.sequential import EProcess, Sequential, sequentially
-from regression.session import ItemResult, Session, SuiteResult
+from regression.session import Session
 from regression.sources import open_suite
 from regression.spending import Spending, spend
 from regression.suites import (

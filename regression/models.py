@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from regression.errors import ModelError
+from regression.fused import fuse as fuse_model
 
 MAX_ADAPTERS: Final = 3
 """Adapters kept attached at once; the one unused for longest goes first."""
@@ -174,8 +175,8 @@ def _end_tokens(base: Path, own: int | None) -> Iterator[int]:
 class LoadedBase:
     """A base model in memory, with the adapters attached so far."""
 
-    def __init__(self, base: Path, *, dtype: str, device: str) -> None:
-        """Load the weights.
+    def __init__(self, base: Path, *, dtype: str, device: str, fuse: bool = False) -> None:
+        """Load the weights; on request fuse what stands between matrix products.
 
         Raises:
             ModelError: they are missing, incomplete, truncated, not safetensors, or need code of their own.
@@ -185,6 +186,7 @@ class LoadedBase:
 
         self.path = base
         self._device = device
+        self._fuse = fuse
         self._peft: Any = None
         self._names: dict[str, str] = {}
         self._count = 0
@@ -212,6 +214,8 @@ class LoadedBase:
                 hint="Save it again with all its weights.",
             )
         self.model: Any = model.to(device).eval()
+        if fuse:
+            fuse_model(self.model)
 
     @property
     def architecture(self) -> str:
@@ -291,7 +295,8 @@ class LoadedBase:
             self._peft.delete_adapter(name)
         elif self._peft is not None or hasattr(self.model, "peft_config"):
             # Layers may already be replaced: what is left is not the base any more, so it is loaded afresh.
-            fresh = LoadedBase(self.path, dtype=str(self.model.dtype).removeprefix("torch."), device=self._device)
+            dtype = str(self.model.dtype).removeprefix("torch.")
+            fresh = LoadedBase(self.path, dtype=dtype, device=self._device, fuse=self._fuse)
             self.model, self._peft, self._names = fresh.model, None, {}
 
 

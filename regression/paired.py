@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from regression.errors import UnmeasuredError
-from regression.session import ItemResult, SuiteResult
+from regression.item_results import ItemResult, SuiteResult
 
 
 class Answer(StrEnum):

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from regression.errors import RegressionError, UnmeasuredError
+from regression.item_results import ItemResult, SuiteResult
 from regression.metrics import COUNTS_TOKENS, LOWER_IS_BETTER, Measured, totals
 from regression.models import Encoder, ModelRef
 from regression.paired import Paired, compare_scores, proportion
 from regression.plugin_judges import Plugin
 from regression.samples import sample_rows
-from regression.session import ItemResult, SuiteResult
 from regression.suites import GenerateItem, Suite
 
 SCHEMA: Final = "gatekeeper eval results, version 1"

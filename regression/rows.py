@@ -182,8 +182,10 @@ def attention_mask(rows: Sequence[Row], *, header: int, width: int) -> Any:
     mask = np.zeros((len(rows), width, header + width), dtype=np.bool_)
     mask[:, :, header:] |= np.eye(width, dtype=np.bool_)
     mask[:, :, :header] = True
-    for one, row in zip(mask, rows, strict=True):
-        for n, parent in enumerate(row.parents):
-            if parent >= 0:
-                one[n] |= one[parent]
+    parents = np.full((len(rows), width), -1)
+    for own, row in zip(parents, rows, strict=True):
+        own[: len(row.parents)] = row.parents
+    for n in range(width):
+        chained = np.flatnonzero(parents[:, n] >= 0)
+        mask[chained, n] |= mask[chained, parents[chained, n]]
     return torch.from_numpy(mask)[:, None]

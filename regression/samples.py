@@ -13,9 +13,9 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from regression.item_results import ItemResult, SuiteResult
 from regression.items import ChoiceItem, ClozeItem, GenerateItem, Item, PhrasesItem, TextItem
 from regression.match_judge import Match
-from regression.session import ItemResult, SuiteResult
 from regression.suites import Suite
 
 HARNESS_NAMES = {"loglikelihood": "perplexity", "judge": "exact_match"}

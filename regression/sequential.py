@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from regression.errors import UnmeasuredError
-from regression.session import ItemResult
+from regression.item_results import ItemResult
 
 REJECT_ALPHA: Final = 0.01
 """Chance of a false block, however often the capital is looked at."""

@@ -5,81 +5,32 @@ batches that lack one, store them as they finish, judge. A batch is always run w
 last bit whether it was interrupted, cached in part, or fresh.
 """
 
-import platform
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from regression.cache import Cache, Output
+from regression.device import circumstances, likely_batches, torch_device
 from regression.errors import ModelError, OutOfMemory, short_of_memory
+from regression.fused import ARCHITECTURES as LAYERED
+from regression.fused import can_fuse
 from regression.inputs import configuration
-from regression.metrics import measure
+from regression.item_results import ItemResult, SuiteResult, judged
 from regression.models import Encoder, LoadedBase, ModelRef, load_encoder
 from regression.progress import Meter, Standing
-from regression.suites import GenerateItem, Item, Suite, SuiteKind
+from regression.suites import GenerateItem, Suite, SuiteKind
+from regression.trunks import Trunk, Trunks
 from regression.work import Batch, Shape, Work, members_of
 
 if TYPE_CHECKING:
     from regression.header import Header
 
-ENGINE: Final = "3"
+ENGINE: Final = "4"
 """Raised whenever the same inputs would give other numbers."""
 HEADERS: Final = 4
 """Shared beginnings kept in memory: one suite's for champion, anchor and candidate, and one to spare."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemResult:
-    """What one item came to."""
-
-    id: str
-    cluster: str
-    score: float
-    """The metric the suite's header names; NaN where it was not measured. By default, choices: 1.0 when the likeliest
-    is the answer; replies: the judge's score; texts: mean negative log-likelihood, in nats per token."""
-    values: tuple[tuple[str, float], ...]
-    """Choices: ``choice_0``, ... each log-likelihood in nats, and ``tokens_0``, ... the tokens each was summed over.
-    Texts: ``nats``, ``tokens``, ``bytes``, ``words``."""
-    text: str | None = None
-    """The reply; the first of several."""
-    more: tuple[str, ...] = ()
-    """The other replies, where several are drawn."""
-    greedy: tuple[bool, ...] = ()
-    """Choices: whether each is what the likeliest token at every place gives."""
-    metrics: tuple[tuple[str, float], ...] = ()
-    """Every metric of the suite's kind, see ``regression.metrics``."""
-    error: str | None = None
-    """Why the item was not measured."""
-
-    def value(self, name: str) -> float:
-        """Return one of the values; ``KeyError`` when there is none of that name."""
-        return dict(self.values)[name]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SuiteResult:
-    """One model on one suite."""
-
-    suite: str
-    suite_digest: str
-    kind: SuiteKind
-    model_digest: str
-    items: tuple[ItemResult, ...]
-    """In suite order."""
-    fresh: int
-    """Items computed in this call."""
-    cached: int
-    """Items found in the cache."""
-    tokens_scored: int
-    """Tokens the model was given over all items, cached or not."""
-    tokens_generated: int
-    """Tokens it generated over all items, cached or not."""
-    inputs_digest: str = ""
-    """SHA-256 over the tokens of every item: differs where tokenizer or template make another question of one."""
 
 
 class Session:
@@ -91,8 +42,10 @@ class Session:
         *,
         dtype: str = "bfloat16",
         device: str = "auto",
-        batch_tokens: int = 2048,
-        batch_replies: int = 16,
+        batch_tokens: int | None = None,
+        batch_replies: int | None = None,
+        fuse: bool = True,
+        keep_inputs: bool | None = None,
         progress: Callable[[Standing], None] | None = None,
     ) -> None:
         """Open the cache; no model is loaded before one is needed.
@@ -101,8 +54,13 @@ class Session:
             cache_dir: folder of the item cache; ``None`` keeps it in memory.
             dtype: ``bfloat16`` (also as ``auto``) or ``float32``.
             device: a torch device; ``auto`` takes the first GPU if there is one.
-            batch_tokens: largest padded size of a scoring batch, in tokens.
-            batch_replies: replies generated together.
+            batch_tokens: largest padded size of a scoring batch, in tokens; 2,048 on a processor and 16,384 on a GPU
+                unless given.
+            batch_replies: replies generated together; 16 and 64 unless given.
+            fuse: on a GPU whose compiler works, fuse what stands between matrix products (``regression.fused``).
+            keep_inputs: whether inputs of layers are kept beside the cache for models that are equal below
+                (``regression.trunks``), up to 4 GiB; by default on a processor, where computing takes longer than
+                reading.
             progress: told where the evaluation stands, at its start and after each batch.
 
         Raises:
@@ -111,11 +69,14 @@ class Session:
         dtype = {"auto": "bfloat16"}.get(dtype, dtype)
         if dtype not in ("bfloat16", "float32", "float16"):
             raise ModelError(f"there is no dtype {dtype!r} here.", hint="Use bfloat16, float32 or auto.")
-        if batch_tokens < 1 or batch_replies < 1:
+        if any(most is not None and most < 1 for most in (batch_tokens, batch_replies)):
             raise RuntimeError("a batch holds at least one token and one reply")
         self.dtype = dtype
-        self.batch_tokens = batch_tokens
-        self.batch_replies = batch_replies
+        self._wished_batches = (batch_tokens, batch_replies)
+        self._fuse = fuse
+        self._trunks = Trunks(cache_dir / "inputs") if cache_dir is not None and keep_inputs is not False else None
+        self._keep_inputs = keep_inputs
+        self._below: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {}
         self.progress = progress
         self._device_wish = device
         self._cache = Cache(cache_dir)
@@ -149,7 +110,7 @@ class Session:
         """
         with self._turn:
             outputs, fresh, inputs = self._outputs(ref, suite)
-            results = tuple(_judge(suite, item, output) for item, output in zip(suite.items, outputs, strict=True))
+            results = tuple(judged(suite, item, output) for item, output in zip(suite.items, outputs, strict=True))
             generated = sum(output.written for output in outputs) if suite.kind is SuiteKind.GENERATE else 0
             return SuiteResult(
                 suite=suite.name,
@@ -178,7 +139,7 @@ class Session:
         with self._turn:
             work = self._work(ref, suite, seed=seed)
         for part, _ in self._in_rounds(ref, work):
-            yield tuple(_judge(suite, suite.items[n], output) for n, output in part.items())
+            yield tuple(judged(suite, suite.items[n], output) for n, output in part.items())
 
     def outputs(self, ref: ModelRef, suite: Suite) -> tuple[Output, ...]:
         """Return what the model answered to every item, before any judge, in suite order."""
@@ -204,6 +165,7 @@ class Session:
             device=self._device_wish,
             batch_tokens=batch_tokens,
             batch_replies=batch_replies,
+            fuse=self._fuse,
             progress=self.progress,
         )
         other._base, other._encoders, other._turn = self._base, self._encoders, self._turn
@@ -221,7 +183,7 @@ class Session:
     def _in_rounds(self, ref: ModelRef, work: Work) -> Iterator[tuple[dict[int, Output], int]]:
         """Yield each round's outputs by index, in suite order, and how many of them were computed."""
         with self._turn:
-            about = self._circumstances(ref)
+            about = self._about(ref)
             known: dict[int, Output] = {}
             for batch in (batch for batches in work.rounds for batch in batches):
                 known |= self._found(work, batch, about, self.batch_tokens)
@@ -291,7 +253,8 @@ class Session:
                 replies = generation.run_samples(model, work.encoder, pairs, work.suite.decoding, sharing=work.sharing)
                 return {unit.members[0]: reply for unit, reply in zip(batch, replies, strict=True)}
             header = self._header(ref, model, work.header) if work.header else None
-            return scoring.run_units(model, items, batch, header=header, most=most)
+            trunk = self._trunk(ref, work, batch, most)
+            return scoring.run_units(model, items, batch, header=header, most=most, trunk=trunk)
         except (RuntimeError, MemoryError, IndexError, ValueError, TypeError) as error:
             lines = str(error).splitlines() or [type(error).__name__]
             kind = OutOfMemory if short_of_memory(error) else ModelError
@@ -309,6 +272,18 @@ class Session:
             del self._headers[next(iter(self._headers))]
         return found
 
+    def _trunk(self, ref: ModelRef, work: Work, batch: Batch, most: int) -> Trunk | None:
+        if self._trunks is None or (self._keep_inputs is None and not self.device.startswith("cpu")):
+            return None
+        if ref.digest not in self._below:
+            self._below[ref.digest] = self._trunks.below(ref) if configuration(ref.base)[0] in LAYERED else ((), ())
+        depths, chain = self._below[ref.digest]
+        if not depths:
+            return None
+        about = self._about(ref)
+        del about["model"]
+        return Trunk(self._trunks, depths, chain, {**about, "batch": work.shape_of(batch, most)})
+
     def _encoder(self, ref: ModelRef) -> Encoder:
         if ref.digest not in self._encoders:
             self._encoders[ref.digest] = load_encoder(ref)
@@ -317,7 +292,10 @@ class Session:
     def _model(self, ref: ModelRef) -> Any:
         if self._base is None or self._base[0] != ref.base_digest:
             self._base = None  # the old weights go before the new ones come
-            self._base = (ref.base_digest, LoadedBase(ref.base, dtype=self.dtype, device=self._device()))
+            self._base = (
+                ref.base_digest,
+                LoadedBase(ref.base, dtype=self.dtype, device=self.device, fuse=self._fuses(ref)),
+            )
         base = self._base[1]
         top = max(map(int, self._encoder(ref).tokenizer.get_vocab().values()), default=0)
         if top >= base.vocabulary:
@@ -337,46 +315,22 @@ class Session:
             return self._model(ref), self._encoder(ref).tokenizer
 
     @property
+    def batch_tokens(self) -> int:
+        """Largest padded size of a scoring batch, in tokens."""
+        return self._wished_batches[0] or likely_batches(self.device)[0]
+
+    @property
+    def batch_replies(self) -> int:
+        """Replies generated together."""
+        return self._wished_batches[1] or likely_batches(self.device)[1]
+
+    def _about(self, ref: ModelRef) -> dict[str, Any]:
+        return circumstances(ref, engine=ENGINE, dtype=self.dtype, device=self.device, fused=self._fuses(ref))
+
+    def _fuses(self, ref: ModelRef) -> bool:
+        return self._fuse and can_fuse(configuration(ref.base)[0], self.device)
+
+    @property
     def device(self) -> str:
         """The torch device models run on."""
-        return self._device()
-
-    def _device(self) -> str:
-        import torch
-
-        if self._device_wish != "auto":
-            return self._device_wish
-        return "cuda" if torch.cuda.is_available() else "cpu"
-
-    def _circumstances(self, ref: ModelRef) -> dict[str, Any]:
-        """Everything but item and batch that an answer depends on, down to the machine's arithmetic."""
-        import torch
-
-        device = self._device()
-        on_cpu = device.startswith("cpu")
-        unit = torch.backends.cpu.get_cpu_capability() if on_cpu else torch.cuda.get_device_name(device)
-        return {
-            "engine": ENGINE,
-            "model": ref.digest,
-            "dtype": self.dtype,
-            "device": f"{device.split(':')[0]} {platform.machine()} {unit}",
-            "threads": torch.get_num_threads() if on_cpu else 0,
-            "torch": version("torch"),
-            "transformers": version("transformers"),
-            "peft": version("peft"),
-        }
-
-
-def _judge(suite: Suite, item: Item, output: Output) -> ItemResult:
-    measured = measure(suite, item, output)
-    return ItemResult(
-        id=item.id,
-        cluster=item.cluster,
-        score=dict(measured.metrics)[suite.score],
-        values=measured.values,
-        text=output.text,
-        more=output.more,
-        greedy=output.greedy,
-        metrics=measured.metrics,
-        error=measured.error,
-    )
+        return torch_device(self._device_wish)

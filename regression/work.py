@@ -99,6 +99,14 @@ class Work:
             about: the circumstances.
             most: padded tokens run at once, which cuts a single long text into parts.
         """
+        shape = self.shape_of(batch, most)
+        return {
+            n: key({**about, "item": self.suite.items[n].digest, "batch": shape, "place": place})
+            for place, n in enumerate(members_of(batch))
+        }
+
+    def shape_of(self, batch: Batch, most: int) -> str:
+        """Return a digest over every token that a batch runs, and how; arguments as of ``keys``."""
         members = members_of(batch)
         how: list[Any] = [
             self.header,
@@ -110,11 +118,7 @@ class Work:
             how.append([len(part) for part in parts])
         if self.suite.decoding.temperature > 0:
             how.append(asdict(self.suite.decoding))
-        shape = _digest(how)
-        return {
-            n: key({**about, "item": self.suite.items[n].digest, "batch": shape, "place": place})
-            for place, n in enumerate(members)
-        }
+        return _digest(how)
 
 
 def _digest(value: Any) -> str:

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regression import Answer, UnmeasuredError, compare, compare_scores, non_inferiority, proportion
+from regression.item_results import ItemResult, SuiteResult
 from regression.paired import _clopper_pearson, _tango
-from regression.session import ItemResult, SuiteResult
 from regression.suites import SuiteKind
 
 

@@ -62,12 +62,12 @@ class Small:
         self.whole = scoring.run_units
         self.asked = []
 
-    def __call__(self, model, items, units, *, header=None, most):
+    def __call__(self, model, items, units, *, most, **how):
         count = max(map(len, scoring.in_turns([row for unit in units for row in unit.rows], most)))
         self.asked.append(count)
         if count > self.rows:
             raise torch.OutOfMemoryError("out of memory")
-        return self.whole(model, items, units, header=header, most=most)
+        return self.whole(model, items, units, most=most, **how)
 
 
 def after_prose(suites):

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from regression import ModelError, ModelRef, Session, compare, noise_floor, text_kl
-from regression.session import ItemResult
+from regression.item_results import ItemResult
 
 SCORED = ("knowledge", "instructions", "prose")
 
