@@ -29,6 +29,7 @@ PLAIN_STARTS: Final = (True, False, "gaussian", "orthogonal", "eva")
 """Values of ``init_lora_weights`` that do not rewrite the base's weights when the adapter is attached."""
 
 _TOKENIZER_FILES: Final = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json")
+_TEMPLATE: Final = "chat_template.jinja"
 _file_digests: dict[tuple[str, int, int, int, int], str] = {}
 
 
@@ -97,6 +98,8 @@ class Encoder:
     """Token ids that end a reply."""
     template: bool
     """Whether there is a chat template."""
+    largest: int
+    """The largest token it knows."""
 
     def ids(self, text: str) -> list[int]:
         """Token ids of a text, nothing added."""
@@ -131,6 +134,16 @@ class Encoder:
         return str(self.tokenizer.decode(tokens, skip_special_tokens=True))
 
 
+def encoder_digest(ref: ModelRef) -> str:
+    """Return what a reference's tokenizer and template depend on: the base alone, if its adapter brings neither."""
+    own = ref.adapter is not None and _holds(ref.adapter, *_TOKENIZER_FILES, _TEMPLATE)
+    return ref.digest if own else ref.base_digest
+
+
+def _holds(folder: Path, *names: str) -> bool:
+    return any((folder / name).is_file() for name in names)
+
+
 def load_encoder(ref: ModelRef) -> Encoder:
     """Load the tokenizer: the adapter's own if its folder holds one, else the base's; the same for the template.
 
@@ -139,12 +152,11 @@ def load_encoder(ref: ModelRef) -> Encoder:
     """
     from transformers import AutoTokenizer
 
-    own = ref.adapter is not None and any((ref.adapter / name).is_file() for name in _TOKENIZER_FILES)
-    folder = ref.adapter if own and ref.adapter is not None else ref.base
+    folder = ref.adapter if ref.adapter is not None and _holds(ref.adapter, *_TOKENIZER_FILES) else ref.base
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        if ref.adapter is not None and (ref.adapter / "chat_template.jinja").is_file():
-            tokenizer.chat_template = (ref.adapter / "chat_template.jinja").read_text(encoding="utf-8")
+        if ref.adapter is not None and _holds(ref.adapter, _TEMPLATE):
+            tokenizer.chat_template = (ref.adapter / _TEMPLATE).read_text(encoding="utf-8")
         bare = tokenizer("a", add_special_tokens=False)["input_ids"]
         full = tokenizer("a")["input_ids"]
     except Exception as error:  # the loaders raise many kinds
@@ -157,6 +169,7 @@ def load_encoder(ref: ModelRef) -> Encoder:
         prefix=(tokenizer.bos_token_id,) if adds else (),
         eos=frozenset(_end_tokens(ref.base, tokenizer.eos_token_id)),
         template=bool(tokenizer.chat_template),
+        largest=max(map(int, tokenizer.get_vocab().values()), default=0),
     )
 
 

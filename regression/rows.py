@@ -66,19 +66,10 @@ class Trie:
     def __len__(self) -> int:
         return len(self._tokens)
 
-    def missing(self, paths: Sequence[Path]) -> int:
-        """Return how many tokens these paths would add."""
-        fresh: set[tuple[int, ...]] = set()
-        for path in paths:
-            node = -1
-            read = path.tokens[self._header : -1]
-            for n, token in enumerate(read):
-                child = self._children.get((node, token))
-                if child is None:
-                    fresh.update(read[:end] for end in range(n + 1, len(read) + 1))
-                    break
-                node = child
-        return len(fresh)
+    @property
+    def targets(self) -> int:
+        """How many predictions were laid out."""
+        return len(self._targets)
 
     def add(self, path: Path, member: int) -> None:
         """Lay a path out, and what it predicts."""
@@ -95,6 +86,14 @@ class Trie:
             node = child
             if n + 1 >= path.start:
                 self._targets.append((node, following, member, path.number))
+
+    def cut(self, tokens: int, targets: int) -> None:
+        """Take back what was laid out after so many tokens and targets."""
+        for node in range(tokens, len(self._tokens)):
+            del self._children[self._parents[node], self._tokens[node]]
+        for side in (self._tokens, self._parents, self._places):
+            del side[tokens:]
+        del self._targets[targets:]
 
     def row(self) -> Row:
         """Return what was laid out."""
@@ -132,12 +131,15 @@ def packed(
             units.append(Unit(members=tuple(inside), rows=(trie.row(),), read=tuple(read)))
 
     for n in sorted(members, key=lambda n: (items[n][0].tokens, n)):
-        if inside and len(trie) + trie.missing(items[n]) > limit:
-            close()
-            trie, inside, read = Trie(header), [], []
-        before = len(trie)
+        before, targets = len(trie), trie.targets
         for path in items[n]:
             trie.add(path, len(inside))
+        if inside and len(trie) > limit:
+            trie.cut(before, targets)
+            close()
+            trie, inside, read, before = Trie(header), [], [], 0
+            for path in items[n]:
+                trie.add(path, 0)
         inside.append(n)
         read.append(len(trie) - before)
     close()

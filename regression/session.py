@@ -18,7 +18,7 @@ from regression.fused import ARCHITECTURES as LAYERED
 from regression.fused import can_fuse
 from regression.inputs import configuration
 from regression.item_results import ItemResult, SuiteResult, judged
-from regression.models import Encoder, LoadedBase, ModelRef, load_encoder
+from regression.models import Encoder, LoadedBase, ModelRef, encoder_digest, load_encoder
 from regression.progress import Meter, Standing
 from regression.suites import GenerateItem, Suite, SuiteKind
 from regression.trunks import Trunk, Trunks
@@ -31,6 +31,8 @@ ENGINE: Final = "4"
 """Raised whenever the same inputs would give other numbers."""
 HEADERS: Final = 4
 """Shared beginnings kept in memory: one suite's for champion, anchor and candidate, and one to spare."""
+WORKS: Final = 8
+"""Planned suites kept in memory."""
 
 
 class Session:
@@ -82,6 +84,7 @@ class Session:
         self._cache = Cache(cache_dir)
         self._base: tuple[str, LoadedBase] | None = None
         self._encoders: dict[str, Encoder] = {}
+        self._works: list[tuple[tuple[str, Shape, int], Work]] = []
         self._headers: dict[tuple[str, tuple[int, ...]], Header] = {}
         self._turn = threading.RLock()
 
@@ -99,6 +102,7 @@ class Session:
             self._base = None
             self._headers.clear()
             self._encoders.clear()
+            self._works.clear()
             self._cache.close()
 
     def evaluate(self, ref: ModelRef, suite: Suite) -> SuiteResult:
@@ -240,7 +244,13 @@ class Session:
             branching=architecture in scoring.BRANCHING,
             context=context,
         )
-        return Work(suite, encoder, shape, seed=seed)
+        key = (encoder_digest(ref), shape, seed)
+        for known, work in self._works:
+            if known == key and work.suite is suite:
+                return work
+        work = Work(suite, encoder, shape, seed=seed)
+        self._works = [*self._works[1 - WORKS :], (key, work)]
+        return work
 
     def _run(self, ref: ModelRef, work: Work, batch: Batch, most: int) -> dict[int, Output]:
         from regression import generation, scoring
@@ -285,9 +295,10 @@ class Session:
         return Trunk(self._trunks, depths, chain, {**about, "batch": work.shape_of(batch, most)})
 
     def _encoder(self, ref: ModelRef) -> Encoder:
-        if ref.digest not in self._encoders:
-            self._encoders[ref.digest] = load_encoder(ref)
-        return self._encoders[ref.digest]
+        digest = encoder_digest(ref)
+        if digest not in self._encoders:
+            self._encoders[digest] = load_encoder(ref)
+        return self._encoders[digest]
 
     def _model(self, ref: ModelRef) -> Any:
         if self._base is None or self._base[0] != ref.base_digest:
@@ -297,7 +308,7 @@ class Session:
                 LoadedBase(ref.base, dtype=self.dtype, device=self.device, fuse=self._fuses(ref)),
             )
         base = self._base[1]
-        top = max(map(int, self._encoder(ref).tokenizer.get_vocab().values()), default=0)
+        top = self._encoder(ref).largest
         if top >= base.vocabulary:
             raise ModelError(
                 f"the tokenizer knows token {top}, the model only {base.vocabulary} tokens.",
