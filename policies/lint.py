@@ -1,8 +1,9 @@
 """What a policy allows that its author may not have meant. Warnings only: a policy that loads may be used.
 
 Looked for: limits that no report can fail, gates the policy leaves out, margins wider than ten points, gates judged
-by finding codes alone (a misspelt code counts 0 for ever), gates whose silence only asks for a review, admission
-without approval, approval by the submitter, and a policy that cannot certify a first champion.
+by finding codes alone (a misspelt code counts 0 for ever), suites whose budget is spent and never asked about, gates
+whose silence only asks for a review, admission without approval, approval by the submitter, and a policy that cannot
+certify a first champion.
 """
 
 from collections.abc import Iterable, Mapping
@@ -49,6 +50,9 @@ def _of_section(policy: Policy, section: Section) -> Iterable[Warning]:
         if _codes_only(rule):
             text = f"{rule.gate} is judged by finding codes alone; a code that is misspelt or retired always counts 0."
             yield Warning(code="codes-only", where=where, text=text)
+        if getattr(rule.params, "spend_alpha", False) and not any(".worn_out" in text for text in _rules(rule)):
+            text = f"{rule.gate} spends each suite's budget, but no limit asks whether one is worn_out."
+            yield Warning(code="budget-unread", where=where, text=text)
         for limit in rule.limits:
             yield from _of_limit(limit, f"{where}: {limit.id}")
     if section == "certify" and not policy.certify:
@@ -88,9 +92,12 @@ def _never_fails(limit: Limit) -> bool:
 
 
 def _codes_only(rule: GateRule) -> bool:
-    rules = [text for limit in rule.limits for text in (limit.admit, limit.block) if text]
-    sources = {reference.source for text in rules for reference in references(text)}
+    sources = {reference.source for text in _rules(rule) for reference in references(text)}
     return bool(sources) and sources <= {Source.CODE, Source.MARGIN}
+
+
+def _rules(rule: GateRule) -> list[str]:
+    return [text for limit in rule.limits for text in (limit.admit, limit.block) if text]
 
 
 def _unnamed(policy: Policy, catalogue: Mapping[str, object]) -> Iterable[Warning]:

@@ -14,9 +14,9 @@ class StoredSuiteHistory(SuiteHistory):
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def ask(self, suite_digest: str, update_digest: Digest) -> Sequence[Digest]:
+    def ask(self, suite_digest: str, asked: Digest) -> Sequence[Digest]:
         """Write the use down and return those before it."""
         with self._store.transaction() as session:
             before = suite_uses.of_suite(session, suite_digest)
-            suite_uses.note(session, suite_digest, update_digest)
+            suite_uses.note(session, suite_digest, asked)
         return before

@@ -19,6 +19,7 @@ class ScoreParams:
     alpha: float = 0.05
     items: int = 100
     strict: bool = False
+    spend_alpha: bool = False
     suites: tuple[str, ...] = ("builtin:knowledge",)
     depth: Depth = Depth.SHALLOW
 

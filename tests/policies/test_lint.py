@@ -35,6 +35,7 @@ def test_an_installed_gate_the_policy_ignores_is_named():
             "unmeasured-review",
             id="silence",
         ),
+        pytest.param(changed("params: {alpha", "params: {spend_alpha: true, alpha"), "budget-unread", id="budget"),
         pytest.param(SMALL[: SMALL.index("certify")], "no-certify", id="certify"),
         pytest.param(SMALL + "approvals: {distinct_from: []}\n", "own-approval", id="own"),
     ],

@@ -13,6 +13,7 @@ reference read as different tokens.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gatekeeper.core.digests import digest_of
 from gatekeeper.core.findings import Attachment, Finding, GateReport, Metric, Severity
 from gatekeeper.core.gate import GateContext, gate
 from gatekeeper.core.suite_history import SuiteHistory
@@ -131,10 +132,13 @@ def _spending(context: GateContext, suite: Suite, params: RegressionParams) -> S
     if not params.spend_alpha:
         return None
     port = context.resources.get(SuiteHistory)  # type: ignore[type-abstract]  # whatever stands behind the port
-    history = port.ask(suite.digest, context.update.digest)
+    # The same bytes beside another champion or anchor are another question, and are answered anew.
+    beside = [None if one is None else one.manifest.digest for one in (context.champion, context.anchor)]
+    asked = digest_of([context.update.digest, *beside])
+    history = port.ask(suite.digest, asked)
     return spend(
         history,
-        context.update.digest,
+        asked,
         alpha=params.alpha,
         comparisons=max(1, (context.champion is not None) + (context.anchor is not None)),
         budget_bits=params.budget_bits,

@@ -174,9 +174,9 @@ class Remembered(SuiteHistory):
     def __init__(self):
         self.asked = []
 
-    def ask(self, suite_digest, update_digest):
+    def ask(self, suite_digest, asked):
         before = list(dict.fromkeys(self.asked))
-        self.asked.append(update_digest)
+        self.asked.append(asked)
         return before
 
 
@@ -202,6 +202,21 @@ def test_the_second_update_on_one_suite_gets_a_quarter_of_the_level_and_wider_bo
     assert second.metric("knowledge.submission").value == 2
     assert second.metric("knowledge.alpha").value == pytest.approx(first.metric("knowledge.alpha").value / 4)
     assert second.metric("knowledge.delta").confidence > first.metric("knowledge.delta").confidence
+
+
+def test_the_same_update_beside_another_champion_is_another_question(context, session, knowledge_only):
+    history = Remembered()
+    params = dataclasses.replace(knowledge_only, spend_alpha=True)
+    resources = Resources({Session: session, SuiteHistory: history})
+    beside_champion = dataclasses.replace(context("benign"), resources=resources)
+    beside_another = dataclasses.replace(beside_champion, champion=context("forgetful").update.candidate)
+
+    numbers = [
+        behaviour_regression(one, params).metric("knowledge.submission").value
+        for one in (beside_champion, beside_another, beside_champion)
+    ]
+
+    assert numbers == [1, 2, 1]
 
 
 def test_a_suite_that_released_its_bits_says_that_it_is_worn_out(spending):
