@@ -187,7 +187,13 @@ def _pairs(
     totals = np.bincount(values[values >= 0], minlength=1)
     rows_of = np.array([len(rows) for rows in held] or [0])
     with_phrase, with_trait = rows_of[cells[0]], totals[cells[1]]
-    log_p = stats.hypergeom.logsf(together - 1, evidence.total, with_trait, with_phrase)
+    log_p = np.zeros(len(together))
+    # Up to the mean p is at least one half, and nowhere below its first term: what cannot pass needs no sum.
+    first_term = stats.hypergeom.logpmf(together, evidence.total, with_trait, with_phrase)
+    telling = (together * evidence.total > with_phrase * with_trait) & (first_term <= math.log(evidence.settings.fdr))
+    log_p[telling] = stats.hypergeom.logsf(
+        together[telling] - 1, evidence.total, with_trait[telling], with_phrase[telling]
+    )
     return Pairs(
         kind=kind,
         phrases=candidates[cells[0]],
