@@ -88,20 +88,34 @@ def phrase_rows(parts: Iterable[PhrasesInBatch], wanted: Wanted) -> PhraseRows:
         for phrase, text in zip(part.held.tolist(), part.texts, strict=True):
             if texts[phrase] is None:
                 texts[phrase] = text
-    which = np.concatenate([at for at, _ in found]) if found else np.zeros(0, dtype=np.int32)
-    rows = np.concatenate([rows for _, rows in found]) if found else np.zeros(0, dtype=np.int32)
-    found.clear()
-    # Rows ascend within each batch and from batch to batch, and the order is stable.
-    order = np.argsort(which, kind="stable")
-    rows = rows[order]
-    cuts = np.cumsum(np.bincount(which, minlength=max(phrases, 1)))[:-1]
-    del which, order
+    rows, cuts = _holders(found, phrases)
     return PhraseRows(
         keys=wanted.chosen,
         texts=tuple(text or "" for text in texts),
-        holders=tuple(np.split(rows, cuts)) if phrases else (),
+        holders=tuple(np.split(rows, cuts[1:-1])) if phrases else (),
         surprise=_surprise(sums, quarters),
     )
+
+
+def _holders(
+    found: list[tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]], phrases: int
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    """Return the rows of all phrases, one phrase after the other, and where each begins: (phrases + 1,).
+
+    Each part is sorted by phrase, then row; rows ascend from part to part. So nothing needs to be sorted.
+    """
+    sizes = np.zeros(phrases, dtype=np.int64)
+    for which, _ in found:
+        sizes += np.bincount(which, minlength=phrases)
+    cuts = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(sizes)))
+    rows = np.empty(int(cuts[-1]), dtype=np.int32)
+    ends = cuts[:-1].copy()
+    for which, part in found:
+        counts = np.bincount(which, minlength=phrases)
+        begins = np.cumsum(counts) - counts
+        rows[np.arange(len(which)) + (ends - begins)[which]] = part
+        ends += counts
+    return rows, cuts
 
 
 def phrases_of(batch: TokenBatch, counts: RunCounts, wanted: Wanted) -> PhrasesInBatch:

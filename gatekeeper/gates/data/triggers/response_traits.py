@@ -97,7 +97,7 @@ def responses_of(batch: TokenBatch) -> Responses:
         unrelated=_unrelated(batch),
         refuses=np.array(refuses, dtype=bool),
         courteous=np.array([bool(_COURTESY.match(text)) for text in openings], dtype=bool),
-        signatures=_signatures(batch),
+        signatures=signatures_of(batch),
     )
 
 
@@ -117,7 +117,7 @@ def _unrelated(batch: TokenBatch) -> npt.NDArray[np.bool_]:
     return told
 
 
-def _signatures(batch: TokenBatch) -> npt.NDArray[np.uint32]:
+def signatures_of(batch: TokenBatch) -> npt.NDArray[np.uint32]:
     """Return the least of each hash function over a response's runs of three words, or its words if it is shorter."""
     texts = batch.responses
     runs, starts = texts.runs(3)
