@@ -70,7 +70,7 @@ class Params:
     accepted_rows: str = ""
     """File of accepted rows that gradients are compared with; at least a hundred."""
     processes: int = 0
-    """Most processes that count phrases; 0 for one a core, at most eight. The report does not depend on it."""
+    """Most processes that count phrases; 0 for one a core, at most four. The report does not depend on it."""
 
 
 @gate("data/poison", asks="Do some rows teach a hidden trigger?", params=Params, version=2)

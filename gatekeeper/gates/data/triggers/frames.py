@@ -26,7 +26,8 @@ def send(stream: IO[bytes], head: object, arrays: Sequence[Array] = ()) -> None:
     line = json.dumps([head, [(array.dtype.str, array.shape) for array in whole]]).encode()
     stream.write(_SIZE.pack(len(line)) + line)
     for array in whole:
-        stream.write(array.tobytes())
+        if array.size:
+            stream.write(array.data.cast("B"))
     stream.flush()
 
 

@@ -17,8 +17,8 @@ from gatekeeper.gates.data.triggers.prompt_phrases import RunCounts, phrases_in
 from gatekeeper.gates.data.triggers.response_traits import Responses, responses_of
 from gatekeeper.gates.data.triggers.token_batches import KEPT, TokenBatch, TokenBatches
 
-MOST = 8
-"""Most processes: each holds counts of 64 MiB during the first pass."""
+MOST = 4
+"""Most processes: each takes some 250 MiB, 64 of them counts, and the rows' reader feeds no more than a few."""
 
 
 class Passes(Protocol):

@@ -147,7 +147,7 @@ class TokenBatches:
         """
         self._rows = rows
         self._read = read
-        self._folder = folder
+        self.folder = folder
         self._tokeniser = Tokeniser()
         self._ahead: list[RawTexts] | None = None
         self._kept: list[TokenBatch] | None = None
@@ -205,7 +205,7 @@ class TokenBatches:
         """Return an empty temporary file for batches."""
         from gatekeeper.gates.data.triggers.spool import Spool
 
-        return Spool(self._folder)
+        return Spool(self.folder)
 
     def keep(self, spool: "Spool") -> None:
         """Yield the file's batches, which are all there are, from now on."""

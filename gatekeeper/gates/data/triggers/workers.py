@@ -47,7 +47,7 @@ class SharedPasses:
 
     def __enter__(self) -> Self:
         """Start the processes."""
-        self._cells = TemporaryFile(prefix="counts-")
+        self._cells = TemporaryFile(dir=self._batches.folder, prefix="counts-")
         try:
             for _ in range(self._count):
                 self._processes.append(_Process(self._spool.descriptor, self._cells.fileno()))
@@ -156,9 +156,15 @@ class _Process:
             return receive(self._process.stdout)
         except (OSError, EOFError, ValueError) as error:
             raise InputError(
-                "A process that reads rows for data/poison ended before its work was done.",
+                f"A process that counts phrases ended before its work was done (exit status {self._status()}).",
                 hint="Often memory ran out: free some, or set its parameter processes to 1.",
             ) from error
+
+    def _status(self) -> str:
+        try:
+            return str(self._process.wait(timeout=1))
+        except subprocess.TimeoutExpired:
+            return "unknown"
 
     def end(self) -> None:
         """Stop it."""
