@@ -22,16 +22,15 @@ _HEAD = struct.Struct("<qqqqqq")
 
 
 class SpooledWords(Sequence[tuple[str, ...]]):
-    """The tokens of each row, split from their text when they are first asked for."""
+    """The tokens of each row, split from their text whenever they are asked for."""
 
     def __init__(self, text: bytes, rows: int) -> None:
         """Hold rows ended by line feeds, tokens parted by blanks; no token holds either."""
         self._text, self._rows = text, rows
 
     @cached_property
-    def _words(self) -> list[tuple[str, ...]]:
-        lines = self._text.decode("utf-8").split("\n")[:-1]
-        return [tuple(line.split(" ")) if line else () for line in lines]
+    def _lines(self) -> list[str]:
+        return self._text.decode("utf-8").split("\n")[:-1]
 
     def __len__(self) -> int:
         return self._rows
@@ -41,10 +40,14 @@ class SpooledWords(Sequence[tuple[str, ...]]):
     @overload
     def __getitem__(self, at: slice) -> Sequence[tuple[str, ...]]: ...
     def __getitem__(self, at: int | slice) -> tuple[str, ...] | Sequence[tuple[str, ...]]:
-        return self._words[at]
+        return _split(self._lines[at]) if isinstance(at, int) else [_split(line) for line in self._lines[at]]
 
     def __iter__(self) -> Iterator[tuple[str, ...]]:
-        return iter(self._words)
+        return map(_split, self._lines)
+
+
+def _split(line: str) -> tuple[str, ...]:
+    return tuple(line.split(" ")) if line else ()
 
 
 class Spool:
@@ -70,6 +73,10 @@ class Spool:
         self.places.append((sum(self.places[-1]) if self.places else 0, len(data)))
         self._file.write(data)
         self._file.flush()
+
+    def batch(self, number: int) -> TokenBatch:
+        """Return one batch, counted from 0."""
+        return batch_at(self.descriptor, *self.places[number])
 
     def __iter__(self) -> Iterator[TokenBatch]:
         """Yield the batches."""

@@ -182,6 +182,14 @@ class TokenBatches:
             self._kept, self._ahead = kept, None
         self._spool = spool
 
+    def holding(self, rows: Iterable[int]) -> Iterator[TokenBatch]:
+        """Yield at least the batches that hold these rows, and no others where that spares reading them."""
+        if self._spool is None:
+            yield from self
+            return
+        for number in sorted({row // BATCH_ROWS for row in rows}):
+            yield self._spool.batch(number)
+
     def raw(self) -> Iterator[RawTexts]:
         """Read the rows from their source, a batch at a time."""
         if self._ahead is not None:
