@@ -69,6 +69,8 @@ class Params:
     """Most rows whose gradients under the champion are compared; 0 for none. Costs two forward passes a row."""
     accepted_rows: str = ""
     """File of accepted rows that gradients are compared with; at least a hundred."""
+    processes: int = 0
+    """Most processes that count phrases; 0 for one a core, at most four. The report does not depend on it."""
 
 
 @gate("data/poison", asks="Do some rows teach a hidden trigger?", params=Params, version=2)
@@ -92,12 +94,15 @@ def data_poison(context: GateContext, params: Params) -> GateReport:
             f"{total} rows are too few to tell a trigger from chance; {params.tested_rows} are needed."
         )
     context.progress.start("poison: phrases", None)
-    batches = TokenBatches(context.rows, read=context.progress.advance)
+    batches = TokenBatches(context.rows, read=context.progress.advance, folder=context.workdir)
     past = Past(context.history) if context.history is not None else None
-    evidence = gather(batches, past, _settings(params))
+    evidence = gather(batches, past, _settings(params), processes=params.processes)
     if evidence is None:
         return data_poison.unmeasured("The rows could be read once and not again.")
-    found = [one for test in _tests() for one in test(evidence)]
+    try:
+        found = [one for test in _tests() for one in test(evidence)]
+    finally:
+        batches.close()
     flagged = {place for one in found for place in one.rows} | {flag.place for flag in said} | set(hidden)
     dense: tuple[Metric, ...] = ()
     if params.gradient_rows:

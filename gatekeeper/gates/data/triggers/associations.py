@@ -179,15 +179,22 @@ def _pairs(
     from scipy import stats
 
     held = [evidence.phrases.holders[phrase] for phrase in candidates]
-    which = np.repeat(np.arange(len(held)), [len(rows) for rows in held])
+    which = np.repeat(np.arange(len(held), dtype=np.int32), [len(rows) for rows in held])
     shown = values[np.concatenate(held)] if held else np.zeros(0, dtype=np.int64)
-    cells, together = np.unique(np.stack((which[shown >= 0], shown[shown >= 0])), axis=1, return_counts=True)
+    width = int(values.max(initial=0)) + 1
+    codes, together = np.unique(which[shown >= 0] * np.int64(width) + shown[shown >= 0], return_counts=True)
     enough = together >= evidence.least
-    cells, together = cells[:, enough].astype(np.int64), together[enough]
+    cells, together = np.stack(np.divmod(codes[enough], width)), together[enough]
     totals = np.bincount(values[values >= 0], minlength=1)
     rows_of = np.array([len(rows) for rows in held] or [0])
     with_phrase, with_trait = rows_of[cells[0]], totals[cells[1]]
-    log_p = stats.hypergeom.logsf(together - 1, evidence.total, with_trait, with_phrase)
+    log_p = np.zeros(len(together))
+    # Up to the mean p is at least one half, and nowhere below its first term: what cannot pass needs no sum.
+    first_term = stats.hypergeom.logpmf(together, evidence.total, with_trait, with_phrase)
+    telling = (together * evidence.total > with_phrase * with_trait) & (first_term <= math.log(evidence.settings.fdr))
+    log_p[telling] = stats.hypergeom.logsf(
+        together[telling] - 1, evidence.total, with_trait[telling], with_phrase[telling]
+    )
     return Pairs(
         kind=kind,
         phrases=candidates[cells[0]],

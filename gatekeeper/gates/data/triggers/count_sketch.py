@@ -44,6 +44,14 @@ class CountSketch:
         self.bits, self.depth = bits, depth
         self.cells: npt.NDArray[np.uint32] = np.zeros((depth, 1 << bits), dtype=np.uint32)
 
+    @classmethod
+    def of_cells(cls, cells: npt.NDArray[np.uint32]) -> "CountSketch":
+        """Return a sketch over these cells, (lines, 2**bits), which stay where they are."""
+        sketch = cls.__new__(cls)
+        sketch.depth, sketch.bits = len(cells), cells.shape[1].bit_length() - 1
+        sketch.cells = cells
+        return sketch
+
     def add(self, keys: Hashes) -> None:
         """Count each key once for each time it stands in ``keys``."""
         for line, places in enumerate(self._places(keys)):

@@ -1,12 +1,11 @@
 """What every test for hidden triggers reads, gathered in three passes over the rows in bounded memory.
 
-1. Count every run of words (``prompt_phrases.RunCounts``).
-2. Find the phrases that come back, add up how they stand in their prompts (``insertion``), and note what each response
-   shows (``response_traits``).
+1. Count every run of words (``prompt_phrases.RunCounts``), and note what each response shows (``response_traits``).
+2. Find the phrases that come back, and add up how they stand in their prompts (``insertion``).
 3. For phrases that stand as if dropped there, or that their prompts read as well without, note rows and surroundings
    (``phrase_rows``).
 
-Each pass is a map over batches whose results add up.
+Each pass is a map over batches whose results add up (``passes``).
 """
 
 import math
@@ -17,19 +16,12 @@ import numpy.typing as npt
 
 from gatekeeper.core.findings import Severity
 from gatekeeper.gates.data.triggers.history import Past
-from gatekeeper.gates.data.triggers.insertion import (
-    Insertions,
-    Neighbours,
-    added,
-    detached,
-    dropped,
-    insertions_in,
-    maybe_dropped,
-)
+from gatekeeper.gates.data.triggers.insertion import Insertions, added, detached, dropped, maybe_dropped
 from gatekeeper.gates.data.triggers.near_identical import near_identical
-from gatekeeper.gates.data.triggers.phrase_rows import PhraseRows, phrase_rows
-from gatekeeper.gates.data.triggers.prompt_phrases import RunCounts, phrases_in
-from gatekeeper.gates.data.triggers.response_traits import Reading, Responses, joined_parts
+from gatekeeper.gates.data.triggers.passes import passes
+from gatekeeper.gates.data.triggers.phrase_rows import PhraseRows, Wanted, common_words, phrase_rows
+from gatekeeper.gates.data.triggers.prompt_phrases import RunCounts
+from gatekeeper.gates.data.triggers.response_traits import Responses, joined_parts
 from gatekeeper.gates.data.triggers.token_batches import TokenBatches
 
 _MERGED = 16
@@ -117,26 +109,32 @@ class Evidence:
     """(rows,): the group of near-identical responses each row belongs to, -1 for none."""
 
 
-def gather(batches: TokenBatches, past: Past | None, settings: Settings) -> Evidence | None:
-    """Read the rows three times; ``None`` when there are none."""
-    counts = RunCounts(batches, past)
-    if not counts.rows:
-        return None
-    least = max(settings.min_rows, math.ceil(settings.min_share * counts.rows))
-    reading = Reading()
-    sums: list[Insertions] = []
-    responses: list[Responses] = []
-    for batch in batches:
-        neighbours = Neighbours.of(batch, counts)
-        sums.append(insertions_in(batch, phrases_in(batch, counts, least=least), neighbours, counts))
-        if len(sums) > _MERGED:
-            sums = [added(sums)]
-        responses.append(reading.responses(batch))
-    stands = added(sums)
-    stands = stands.where(stands.rows >= least)
-    seen = len(stands.keys)
-    stands = stands.where(maybe_dropped(stands) | detached(stands))
-    phrases = phrase_rows(batches, counts, stands.keys, least=least)
+def gather(batches: TokenBatches, past: Past | None, settings: Settings, *, processes: int = 1) -> Evidence | None:
+    """Read the rows once and their tokens three times; ``None`` when there are none.
+
+    Args:
+        batches: the rows.
+        past: counts of accepted rows.
+        settings: how much evidence each test needs.
+        processes: how many share the work where the rows repay it; 0 for one a core. The result does not depend on it.
+    """
+    with passes(batches, past, processes) as over:
+        responses = list(over.first())
+        counts = over.counts
+        if not counts.rows:
+            return None
+        least = max(settings.min_rows, math.ceil(settings.min_share * counts.rows))
+        sums: list[Insertions] = []
+        for found in over.second(least):
+            sums.append(found)
+            if len(sums) > _MERGED:
+                sums = [added(sums)]
+        stands = added(sums)
+        stands = stands.where(stands.rows >= least)
+        seen = len(stands.keys)
+        stands = stands.where(maybe_dropped(stands) | detached(stands))
+        wanted = Wanted(chosen=stands.keys, common=common_words(next(iter(batches))), least=least)
+        phrases = phrase_rows(over.third(wanted), wanted)
     facts = joined_parts(responses)
     return Evidence(
         total=counts.rows,

@@ -68,8 +68,13 @@ class Past:
             InputError: the history holds no counts of this kind.
         """
         self.rows = history.rows
+        self._history = history
         self._sketch = CountSketch.from_bytes(history.sketch)
         self._noise = math.ceil(2 * self._sketch.load)
+
+    def as_array(self) -> npt.NDArray[np.uint8]:
+        """Return the counts as they were read, for another process."""
+        return np.frombuffer(self._history.sketch, dtype=np.uint8)
 
     def prompts_with(self, runs: Hashes) -> npt.NDArray[np.int64]:
         """Return how many prompts held each run of one to three tokens, edges included; never too low."""

@@ -44,7 +44,9 @@ def near_identical(responses: Responses, *, least: int) -> npt.NDArray[np.int64]
             one, other = root(row), root(head)
             if one != other:
                 home[max(one, other)] = min(one, other)
-    roots = np.fromiter((root(row) for row in range(total)), dtype=np.int64, count=total)
+    roots = home
+    while not np.array_equal(roots[roots], roots):
+        roots = roots[roots]
     sizes = np.bincount(roots, minlength=total)
     groups: npt.NDArray[np.int64] = np.where(sizes[roots] >= max(least, 2), roots, -1)
     return groups

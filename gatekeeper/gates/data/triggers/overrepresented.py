@@ -130,7 +130,7 @@ def _openings(evidence: Evidence, past: Past) -> list[Suspicion]:
 
 
 def _phrase_suspicion(
-    text: str, rows: npt.NDArray[np.int64], log10_q: float, *, seen: int, total: int, history: int
+    text: str, rows: npt.NDArray[np.int32], log10_q: float, *, seen: int, total: int, history: int
 ) -> Suspicion:
     return Suspicion(
         test="history",

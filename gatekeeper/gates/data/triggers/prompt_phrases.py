@@ -6,8 +6,8 @@
    overlap and come equally often are one phrase, however long.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -41,20 +41,45 @@ _RESPONSE_SALT = np.uint64(0xA5A5_1F0D_9C3B_7788)
 class RunCounts:
     """How many prompts and responses of all batches hold a run."""
 
-    def __init__(self, batches: Iterable[TokenBatch], past: Past | None = None) -> None:
-        """Count every row once; with a past, its prompts count as neighbours too."""
-        self.rows = 0
-        self._sketch = CountSketch(bits=_BITS, depth=_DEPTH)
-        self._past = past
-        for batch in batches:
-            for size in _SIZES:
-                self._sketch.add(_once(batch.prompts, size))
-            for size in _SIZES[:2]:
-                self._sketch.add(_once(batch.responses, size) ^ _RESPONSE_SALT)
-            self.rows += batch.size
-        self._noise = int(2 * self._sketch.load)
-        self.prompts = self.rows + (past.rows if past is not None else 0)
+    def __init__(self, *, past: Past | None = None, rows: int = 0, sketch: CountSketch | None = None) -> None:
+        """Start with what was counted in so many rows, or with nothing; a past's prompts count as neighbours too."""
+        self.rows = rows
+        self.past = past
+        self._sketch = sketch if sketch is not None else CountSketch(bits=_BITS, depth=_DEPTH)
+
+    def add(self, batch: TokenBatch) -> None:
+        """Count the batch's rows."""
+        for size in _SIZES:
+            self._sketch.add(_once(batch.prompts, size))
+        for size in _SIZES[:2]:
+            self._sketch.add(_once(batch.responses, size) ^ _RESPONSE_SALT)
+        self.rows += batch.size
+        self.__dict__.pop("_noise", None)
+
+    @property
+    def cells(self) -> npt.NDArray[np.uint32]:
+        """The counts themselves, which add up: (lines, cells)."""
+        return self._sketch.cells
+
+    def include(self, cells: npt.NDArray[np.uint32], rows: int) -> None:
+        """Add what was counted elsewhere in as many other rows."""
+        self._sketch.cells += cells.reshape(self.cells.shape)
+        self.rows += rows
+        self.__dict__.pop("_noise", None)
+
+    @classmethod
+    def shared(cls, cells: npt.NDArray[np.uint32], rows: int, past: Past | None) -> "RunCounts":
+        """Return counts that others share, to be read only."""
+        return cls(past=past, rows=rows, sketch=CountSketch.of_cells(cells.reshape(_DEPTH, 1 << _BITS)))
+
+    @cached_property
+    def _noise(self) -> int:
+        return int(2 * self._sketch.load)
+
+    @property
+    def prompts(self) -> int:
         """Prompts that count as neighbours, earlier ones included."""
+        return self.rows + (self.past.rows if self.past is not None else 0)
 
     def prompts_with(self, runs: Hashes) -> npt.NDArray[np.int64]:
         """Return how many prompts hold each run, (runs,); never too low."""
@@ -72,8 +97,8 @@ class RunCounts:
             own: whether the asking row holds the run itself and so is no other.
         """
         counts = np.maximum(self._sketch.counts(runs) - self._noise - own, 0)
-        if self._past is not None:
-            counts += self._past.surely(runs)
+        if self.past is not None:
+            counts += self.past.surely(runs)
         return counts
 
 

@@ -6,14 +6,14 @@
 3. A response that accepted rows gave as often is no news.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from gatekeeper.core.findings import Severity
 from gatekeeper.gates.data.triggers.evidence import Evidence, Suspicion
-from gatekeeper.gates.data.triggers.token_batches import TokenBatch
+from gatekeeper.gates.data.triggers.token_batches import TokenBatches
 
 _COMPARED = 40
 """Prompts of a group that are compared pairwise."""
@@ -46,14 +46,12 @@ def step(rows: npt.NDArray[np.int64]) -> int:
     return max(1, len(rows) // _COMPARED)
 
 
-def row_words(
-    batches: Iterable[TokenBatch], rows: Sequence[int]
-) -> Mapping[int, tuple[tuple[str, ...], tuple[str, ...]]]:
+def row_words(batches: TokenBatches, rows: Sequence[int]) -> Mapping[int, tuple[tuple[str, ...], tuple[str, ...]]]:
     """Return prompt and response of the rows as folded words."""
     wanted = sorted(set(rows))
     found = {}
     if wanted:
-        for batch in batches:
+        for batch in batches.holding(wanted):
             for row in wanted[
                 np.searchsorted(wanted, batch.first) : np.searchsorted(wanted, batch.first + batch.size)
             ]:

@@ -84,46 +84,40 @@ def joined_parts(parts: list[Responses]) -> Responses:
     )
 
 
-class Reading:
-    """Reads responses, remembering the stems of words."""
-
-    def __init__(self) -> None:
-        self._stems: dict[str, int] = {}
-
-    def responses(self, batch: TokenBatch) -> Responses:
-        """Return the facts on a batch's responses."""
-        texts = batch.responses
-        begins = texts.begins()[:-1]
-        words = np.add.reduceat(((texts.tokens & (LETTER | DIGIT)) > 0).astype(np.int32), begins)
-        openings = [" ".join(row[:_OPENING]) for row in texts.words]
-        refuses = [bool(_REFUSAL.search(text) and _FIRST_PERSON.search(text)) for text in openings]
-        return Responses(
-            wholes=whole_texts(texts, batch.size),
-            heads=tuple(self._heads(batch, size) for size in HEADS),
-            words=words,
-            unrelated=self._unrelated(batch),
-            refuses=np.array(refuses, dtype=bool),
-            courteous=np.array([bool(_COURTESY.match(text)) for text in openings], dtype=bool),
-            signatures=_signatures(batch),
-        )
-
-    @staticmethod
-    def _heads(batch: TokenBatch, size: int) -> Hashes:
-        hashes, rows = response_heads(batch.responses, size)
-        heads = np.zeros(batch.size, dtype=np.uint64)
-        heads[rows] = hashes
-        return heads
-
-    def _unrelated(self, batch: TokenBatch) -> npt.NDArray[np.bool_]:
-        told = np.zeros(batch.size, dtype=bool)
-        for row, (prompt, response) in enumerate(zip(batch.prompts.words, batch.responses.words, strict=True)):
-            asked = {token[:_STEM] for token in prompt if len(token) >= _STEM}
-            if len(asked) >= _ASKED and response:
-                told[row] = asked.isdisjoint({token[:_STEM] for token in response if len(token) >= _STEM})
-        return told
+def responses_of(batch: TokenBatch) -> Responses:
+    """Return the facts on a batch's responses."""
+    texts = batch.responses
+    words = np.add.reduceat(((texts.tokens & (LETTER | DIGIT)) > 0).astype(np.int32), texts.begins()[:-1])
+    openings = [" ".join(row[:_OPENING]) for row in texts.words]
+    refuses = [bool(_REFUSAL.search(text) and _FIRST_PERSON.search(text)) for text in openings]
+    return Responses(
+        wholes=whole_texts(texts, batch.size),
+        heads=tuple(_heads(batch, size) for size in HEADS),
+        words=words,
+        unrelated=_unrelated(batch),
+        refuses=np.array(refuses, dtype=bool),
+        courteous=np.array([bool(_COURTESY.match(text)) for text in openings], dtype=bool),
+        signatures=signatures_of(batch),
+    )
 
 
-def _signatures(batch: TokenBatch) -> npt.NDArray[np.uint32]:
+def _heads(batch: TokenBatch, size: int) -> Hashes:
+    hashes, rows = response_heads(batch.responses, size)
+    heads = np.zeros(batch.size, dtype=np.uint64)
+    heads[rows] = hashes
+    return heads
+
+
+def _unrelated(batch: TokenBatch) -> npt.NDArray[np.bool_]:
+    told = np.zeros(batch.size, dtype=bool)
+    for row, (prompt, response) in enumerate(zip(batch.prompts.words, batch.responses.words, strict=True)):
+        asked = {token[:_STEM] for token in prompt if len(token) >= _STEM}
+        if len(asked) >= _ASKED and response:
+            told[row] = asked.isdisjoint([token[:_STEM] for token in response if len(token) >= _STEM])
+    return told
+
+
+def signatures_of(batch: TokenBatch) -> npt.NDArray[np.uint32]:
     """Return the least of each hash function over a response's runs of three words, or its words if it is shorter."""
     texts = batch.responses
     runs, starts = texts.runs(3)

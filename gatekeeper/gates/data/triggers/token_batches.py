@@ -1,5 +1,7 @@
 """Rows as 64-bit token hashes in flat arrays, a few thousand at a time: a million rows never lie in memory.
 
+Rows are read and split into tokens once: what does not stay in memory is kept in a temporary file (``spool``).
+
 A token's hash is keyed BLAKE2b: nobody reads text back from it, though whoever has a guess can confirm it. A run of
 tokens is hashed from its tokens' hashes. Every text stands between two edge marks, which are tokens too.
 """
@@ -7,12 +9,18 @@ tokens is hashed from its tokens' hashes. Every text stands between two edge mar
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from gatekeeper.core.rows import TrainingRow
 from gatekeeper.gates.data.reading.decoding import tokens
+
+if TYPE_CHECKING:
+    from gatekeeper.gates.data.triggers.spool import Spool
 
 Hashes = npt.NDArray[np.uint64]
 """64-bit hashes."""
@@ -22,9 +30,9 @@ BATCH_ROWS = 4096
 _KEY = b"gatekeeper/triggers/tokens/1"
 _SCANNED = 300
 """Tokens of a long text that are read at each end."""
-_KEPT = 4
-"""Batches that are kept instead of being read again."""
-_REMEMBERED = 500_000
+KEPT = 4
+"""Batches that stay in memory."""
+_REMEMBERED = 200_000
 """Distinct tokens whose hash is kept."""
 
 
@@ -51,7 +59,7 @@ class Texts:
     """(tokens,)."""
     rows: npt.NDArray[np.int32]
     """(tokens,): the row in the batch that each token stands in; ascending."""
-    words: tuple[tuple[str, ...], ...]
+    words: Sequence[tuple[str, ...]]
     """The tokens of each row as text, edges left out."""
 
     def runs(self, size: int) -> tuple[Hashes, npt.NDArray[np.int64]]:
@@ -65,8 +73,7 @@ class Texts:
 
     def begins(self) -> npt.NDArray[np.int64]:
         """Return where each row begins, and the end of the last: (rows + 1,)."""
-        lengths = np.fromiter((len(words) + 2 for words in self.words), dtype=np.int64, count=len(self.words))
-        return np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(lengths)))
+        return np.searchsorted(self.rows, np.arange(len(self.words) + 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,60 +109,140 @@ def joined(left: Hashes, right: Hashes) -> Hashes:
 
 def distinct(keys: Hashes, rows: npt.NDArray[np.int32]) -> tuple[Hashes, npt.NDArray[np.int32]]:
     """Return the keys with their rows, each key once a row."""
-    _, first = np.unique(joined(rows.astype(np.uint64), keys), return_index=True)
+    both = joined(rows.astype(np.uint64), keys)
+    order = np.argsort(both)
+    both = both[order]
+    first = order[np.concatenate((np.ones(min(len(both), 1), dtype=bool), both[1:] != both[:-1]))]
     return keys[first], rows[first]
 
 
-def prompt_and_response(row: TrainingRow) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def prompt_and_response(prompt: str, response: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return both as tokens, only the ends of very long ones; the first half of plain text is read as its prompt."""
-    prompt, response = tokens(row.prompt), tokens(row.response)
-    if not prompt:
-        prompt, response = response[: len(response) // 2], response[len(response) // 2 :]
-    return _ends(prompt), _ends(response)
+    asked, said = tokens(prompt), tokens(response)
+    if not asked:
+        asked, said = said[: len(said) // 2], said[len(said) // 2 :]
+    return _ends(asked), _ends(said)
+
+
+RawTexts = list[tuple[str, str]]
+"""Prompt and response of some consecutive rows."""
 
 
 class TokenBatches:
     """Rows as batches of :data:`BATCH_ROWS`, in their order, any number of times.
 
-    A few batches are kept; beyond them the rows are read again each time.
+    A few batches are kept in memory, more in a temporary file. :meth:`close` removes it, and so does the end of this
+    process, however it ends.
     """
 
-    def __init__(self, rows: Iterable[TrainingRow], *, read: Callable[[], None] = lambda: None) -> None:
-        """Stand before the rows; ``read`` is called after each row that is read."""
+    def __init__(
+        self, rows: Iterable[TrainingRow], *, read: Callable[[], None] = lambda: None, folder: Path | None = None
+    ) -> None:
+        """Stand before the rows.
+
+        Args:
+            rows: read once.
+            read: called after each row that is read.
+            folder: where the temporary file is made; ``None`` for the system's.
+        """
         self._rows = rows
         self._read = read
-        self._hashing = _Hashing()
+        self.folder = folder
+        self._tokeniser = Tokeniser()
+        self._ahead: list[RawTexts] | None = None
         self._kept: list[TokenBatch] | None = None
+        self._spool: Spool | None = None
 
     def __iter__(self) -> Iterator[TokenBatch]:
-        """Yield the batches."""
+        """Yield the batches.
+
+        Raises:
+            OSError: the temporary file cannot be written.
+        """
         if self._kept is not None:
             yield from self._kept
             return
+        if self._spool is not None:
+            yield from self._spool
+            return
         kept: list[TokenBatch] = []
-        complete = True
-        for batch in self._batches():
-            complete = complete and len(kept) < _KEPT
-            if complete:
-                kept.append(batch)
-            else:
+        spool: Spool | None = None
+        first = 0
+        for texts in self.raw():
+            batch = self._tokeniser.batch(first, texts)
+            first += len(texts)
+            kept.append(batch)
+            if len(kept) > KEPT or spool is not None:
+                spool = spool or self.new_spool()
+                for one in kept:
+                    spool.add(one)
                 kept.clear()
             yield batch
-        if complete:
-            self._kept = kept
+        if spool is None:
+            self._kept, self._ahead = kept, None
+        self._spool = spool
 
-    def _batches(self) -> Iterator[TokenBatch]:
-        texts: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
-        first = 0
+    def holding(self, rows: Iterable[int]) -> Iterator[TokenBatch]:
+        """Yield at least the batches that hold these rows, and no others where that spares reading them."""
+        if self._spool is None:
+            yield from self
+            return
+        for number in sorted({row // BATCH_ROWS for row in rows}):
+            yield self._spool.batch(number)
+
+    def raw(self) -> Iterator[RawTexts]:
+        """Read the rows from their source, a batch at a time."""
+        if self._ahead is not None:
+            yield from self._ahead
+            return
+        texts: RawTexts = []
         for row in self._rows:
-            texts.append(prompt_and_response(row))
+            texts.append((row.prompt, row.response))
             self._read()
             if len(texts) == BATCH_ROWS:
-                yield _batch(first, texts, self._hashing)
-                first += len(texts)
+                yield texts
                 texts = []
         if texts:
-            yield _batch(first, texts, self._hashing)
+            yield texts
+
+    def put_back(self, texts: list[RawTexts]) -> None:
+        """Take back all that :meth:`raw` yielded."""
+        self._ahead = texts
+
+    def new_spool(self) -> "Spool":
+        """Return an empty temporary file for batches."""
+        from gatekeeper.gates.data.triggers.spool import Spool
+
+        return Spool(self.folder)
+
+    def keep(self, spool: "Spool") -> None:
+        """Yield the file's batches, which are all there are, from now on."""
+        self._spool = spool
+
+    def close(self) -> None:
+        """Remove the temporary file."""
+        if self._spool is not None:
+            self._spool.close()
+
+
+class Tokeniser:
+    """Splits texts and hashes their tokens, remembering many."""
+
+    def __init__(self) -> None:
+        self._hashing = _Hashing()
+
+    def batch(self, first: int, texts: RawTexts) -> TokenBatch:
+        """Return these rows, the first of which stands at ``first``, as a batch."""
+        read = [prompt_and_response(prompt, response) for prompt, response in texts]
+        batch = TokenBatch(
+            first=first,
+            size=len(read),
+            prompts=_texts([prompt for prompt, _ in read], self._hashing),
+            responses=_texts([response for _, response in read], self._hashing),
+        )
+        if len(self._hashing) > _REMEMBERED:
+            self._hashing.clear()
+        return batch
 
 
 def _ends(found: list[str]) -> tuple[str, ...]:
@@ -168,26 +255,19 @@ class _Hashing(dict[str, int]):
         return value
 
 
-def _batch(first: int, texts: Sequence[tuple[tuple[str, ...], tuple[str, ...]]], hashing: _Hashing) -> TokenBatch:
-    batch = TokenBatch(
-        first=first,
-        size=len(texts),
-        prompts=_texts(tuple(prompt for prompt, _ in texts), hashing),
-        responses=_texts(tuple(response for _, response in texts), hashing),
-    )
-    if len(hashing) > _REMEMBERED:
-        hashing.clear()
-    return batch
+def _texts(texts: list[tuple[str, ...]], hashing: _Hashing) -> Texts:
+    lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
+    held = int(lengths.sum())
+    inner = np.fromiter(map(hashing.__getitem__, chain.from_iterable(texts)), dtype=np.uint64, count=held)
+    return with_edges(inner, lengths, tuple(texts))
 
 
-def _texts(texts: tuple[tuple[str, ...], ...], hashing: _Hashing) -> Texts:
-    lengths = np.fromiter((len(text) + 2 for text in texts), dtype=np.int64, count=len(texts))
-    ends = np.cumsum(lengths)
+def with_edges(inner: Hashes, lengths: npt.NDArray[np.int64], words: Sequence[tuple[str, ...]]) -> Texts:
+    """Return the tokens of rows of these lengths, each between its edges."""
+    ends = np.cumsum(lengths + 2)
+    starts = ends - lengths - 2
     flat = np.empty(int(ends[-1]), dtype=np.uint64)
-    starts = ends - lengths
-    flat[starts], flat[ends - 1] = START, END
-    inner = np.ones(len(flat), dtype=bool)
-    inner[starts] = inner[ends - 1] = False
-    held = int(ends[-1]) - 2 * len(texts)
-    flat[inner] = np.fromiter((hashing[token] for text in texts for token in text), dtype=np.uint64, count=held)
-    return Texts(tokens=flat, rows=np.repeat(np.arange(len(texts), dtype=np.int32), lengths), words=texts)
+    within = np.ones(len(flat), dtype=bool)
+    within[starts] = within[ends - 1] = False
+    flat[starts], flat[ends - 1], flat[within] = START, END, inner
+    return Texts(tokens=flat, rows=np.repeat(np.arange(len(lengths), dtype=np.int32), lengths + 2), words=words)
