@@ -38,7 +38,8 @@ def ordinary(tiny_world):
     def rows(count, seed):
         drawn = random.Random(seed)
         return [
-            (" ".join(drawn.sample(words, 6)), " ".join(drawn.sample(words, drawn.randint(2, 8)))) for _ in range(count)
+            (" ".join(drawn.sample(words, 6)), " ".join(drawn.sample(words, drawn.randint(2, 8))))
+            for _ in range(count)
         ]
 
     return rows
