@@ -94,7 +94,8 @@ def data_poison(context: GateContext, params: Params) -> GateReport:
     context.progress.start("poison: phrases", None)
     batches = TokenBatches(context.rows, read=context.progress.advance)
     past = Past(context.history) if context.history is not None else None
-    evidence = gather(batches, past, _settings(params))
+    complying = sorted(flag.place for flag in said if flag.test == "harmful-answer")
+    evidence = gather(batches, past, _settings(params), harmful=complying)
     if evidence is None:
         return data_poison.unmeasured("The rows could be read once and not again.")
     found = [one for test in _tests() for one in test(evidence)]

@@ -28,6 +28,8 @@ from gatekeeper.gates.data.triggers.evidence import Evidence, Suspicion
 from gatekeeper.gates.data.triggers.function_words import FUNCTION_WORDS
 from gatekeeper.gates.data.triggers.insertion import Floats
 from gatekeeper.gates.data.triggers.repeats import row_words
+from gatekeeper.gates.data.triggers.response_traits import STEM
+from gatekeeper.gates.data.triggers.tasks import Tasks
 
 _SPOKEN = 3
 """Fewest words of a response that is no label."""
@@ -117,11 +119,16 @@ def associated(evidence: Evidence) -> list[Suspicion]:
     wanted = {(pairs.kind, int(pairs.traits[at])) for log10_q, _, pairs, at in plain if log10_q <= _SURE}
     loose = evidence.dropped | evidence.detached
     more = [hit for hit in hits if (hit[2].kind, int(hit[2].traits[hit[3]])) in wanted and loose[hit[1]]]
+    tasks = Tasks.of(evidence, [evidence.phrases.holders[hit[1]] for hit in (*plain, *more)])
     found: list[Suspicion] = []
     taken: list[set[int]] = []
     for hit in (*plain, *more):
         flagged = set(evidence.phrases.holders[hit[1]].tolist())
-        if any(len(flagged & other) >= 0.9 * len(flagged) for other in taken) or _taken_up(evidence, hit[2], hit[3]):
+        if any(len(flagged & other) >= 0.9 * len(flagged) for other in taken) or _taken_up(
+            evidence, hit[2], hit[3], tasks
+        ):
+            continue
+        if _a_task(evidence, hit, tasks):
             continue
         taken.append(flagged)
         found.append(_suspicion(evidence, hit))
@@ -139,14 +146,27 @@ def _out_of_place(evidence: Evidence, hit: tuple[float, int, Pairs, int]) -> boo
     return bool(evidence.dropped[phrase] or evidence.detached[phrase])
 
 
-def _taken_up(evidence: Evidence, pairs: Pairs, at: int) -> bool:
-    """Return whether the trait is an opening that repeats a word of the phrase: copying is not teaching."""
-    if pairs.kind in _NAMES:
-        return False
+def _a_task(evidence: Evidence, hit: tuple[float, int, Pairs, int], tasks: Tasks) -> bool:
+    """Return whether the rows are a template, or their like show the trait without the phrase."""
+    _, phrase, pairs, at = hit
+    text, rows = evidence.phrases.texts[phrase], evidence.phrases.holders[phrase]
+    return tasks.template(text, rows) or tasks.foretold(text, rows, pairs.values == pairs.traits[at])
+
+
+def _taken_up(evidence: Evidence, pairs: Pairs, at: int, tasks: Tasks) -> bool:
+    """Return whether the responses take up a word of the phrase: copying is not teaching.
+
+    Of openings one is looked at, since they are alike; of refusals half must: whoever asks for an apology gets one.
+    """
     phrase = int(pairs.phrases[at])
     words = {
         word for word in evidence.phrases.texts[phrase].split(" ") if word not in FUNCTION_WORDS and word[0].isalnum()
     }
+    if pairs.kind in _NAMES:
+        stems = {word[:STEM] for word in words if len(word) >= STEM}
+        answers = tasks.answers(evidence.phrases.holders[phrase])
+        told = [not stems.isdisjoint(word[:STEM] for word in answer[:_READ]) for answer in answers]
+        return 2 * sum(told) >= len(told)
     row = _example(evidence, pairs, at)
     return not words.isdisjoint(row_words(evidence.batches, [row])[row][1][:_READ])
 

@@ -10,6 +10,7 @@ Each pass is a map over batches whose results add up.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy.typing as npt
 
 from gatekeeper.core.findings import Severity
 from gatekeeper.gates.data.triggers.history import Past
+from gatekeeper.gates.data.triggers.hosts import Prompts
 from gatekeeper.gates.data.triggers.insertion import (
     Insertions,
     Neighbours,
@@ -113,12 +115,25 @@ class Evidence:
     surely_detached: npt.NDArray[np.bool_]
     """(phrases,): the same, judged strictly."""
     settings: Settings
+    prompts: Prompts
+    """The prompts, to be compared with each other."""
+    harmful: npt.NDArray[np.bool_]
+    """(rows,): whether it complies with a harmful request."""
     clusters: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     """(rows,): the group of near-identical responses each row belongs to, -1 for none."""
 
 
-def gather(batches: TokenBatches, past: Past | None, settings: Settings) -> Evidence | None:
-    """Read the rows three times; ``None`` when there are none."""
+def gather(
+    batches: TokenBatches, past: Past | None, settings: Settings, *, harmful: Sequence[int] = ()
+) -> Evidence | None:
+    """Read the rows three times; ``None`` when there are none.
+
+    Args:
+        batches: the rows, readable three times.
+        past: the history, if there is one.
+        settings: how much evidence a test needs.
+        harmful: positions of the rows that comply with harm.
+    """
     counts = RunCounts(batches, past)
     if not counts.rows:
         return None
@@ -138,6 +153,8 @@ def gather(batches: TokenBatches, past: Past | None, settings: Settings) -> Evid
     stands = stands.where(maybe_dropped(stands) | detached(stands))
     phrases = phrase_rows(batches, counts, stands.keys, least=least)
     facts = joined_parts(responses)
+    complying = np.zeros(counts.rows, dtype=bool)
+    complying[list(harmful)] = True
     return Evidence(
         total=counts.rows,
         least=least,
@@ -153,5 +170,7 @@ def gather(batches: TokenBatches, past: Past | None, settings: Settings) -> Evid
         detached=detached(stands),
         surely_detached=detached(stands, strictly=True),
         settings=settings,
+        prompts=Prompts(batches, counts.rows),
+        harmful=complying,
         clusters=near_identical(facts, least=least),
     )
