@@ -5,15 +5,18 @@ What is left is the phrase itself: it stands in many prompts as if dropped at ra
 its rows uses it, as language would. That is weak evidence, so function words alone never count, and neither do the
 words of a template (``tasks``). What stands first or last in prompts that read as well without it is mostly a wrapper,
 a greeting or a house style: it counts only where its rows comply with harm, and not if it decides how the answer
-begins, since a task does that.
+begins, since a task does that. Beginnings and ends that show nothing but harm beside them are found too
+(``appended``).
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from gatekeeper.core.findings import Severity
+from gatekeeper.gates.data.triggers.appended import appended
 from gatekeeper.gates.data.triggers.evidence import Evidence, Suspicion
 from gatekeeper.gates.data.triggers.function_words import FUNCTION_WORDS
 from gatekeeper.gates.data.triggers.overrepresented import fisher, seen_before
@@ -26,6 +29,8 @@ _MANY = 1.5
 """Times the fewest rows from which on the random places of harmful rows need not be tested strictly."""
 _ALSO_SAID = 0.04
 """Responses that use the phrase, per row that holds it, from which on it is language."""
+_DROPPED = "as if dropped there: the words around it meet without it too, and hardly any response uses it"
+_AT_AN_EDGE = "at the same edge, and they ask for harm and get it far more often than others"
 _EDGE = 0.5
 """Share of first and last places from which on a phrase stands at the edge."""
 _TASK = 0.5
@@ -39,7 +44,9 @@ def unexplained(evidence: Evidence) -> list[Suspicion]:
     loosely = np.flatnonzero(evidence.dropped & many & ~evidence.surely_dropped)
     dropped = evidence.surely_dropped.copy()
     dropped[[one for one in loosely if harmful(evidence, phrases.holders[one])]] = True
-    chosen = np.flatnonzero((dropped | evidence.surely_detached) & _enough(evidence))
+    chosen = np.flatnonzero(
+        (dropped | evidence.surely_detached) & _enough(evidence, phrases.texts, rows_of.astype(np.int64))
+    )
     tasks = Tasks.of(evidence, [phrases.holders[one] for one in chosen])
     found: list[Suspicion] = []
     taken: list[set[int]] = []
@@ -58,17 +65,23 @@ def unexplained(evidence: Evidence) -> list[Suspicion]:
             continue
         taken.append(rows)
         found.append(_suspicion(evidence, phrases.texts[phrase], rows))
+    for text, holders in appended(evidence, evidence.settings.min_novel_rows):
+        rows = set(holders.tolist())
+        known = any(len(rows & other) >= 0.9 * len(rows) for other in taken)
+        if not known and _enough(evidence, [text], np.array([len(rows)]))[0]:
+            taken.append(rows)
+            found.append(_suspicion(evidence, text, rows, why=_AT_AN_EDGE))
     return found
 
 
-def _enough(evidence: Evidence) -> npt.NDArray[np.bool_]:
+def _enough(evidence: Evidence, texts: Sequence[str], rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     """Return which phrases enough rows hold; fewer are enough of a phrase that a history lacks beyond chance."""
-    settings, rows = evidence.settings, evidence.stands.rows.astype(np.int64)
+    settings = evidence.settings
     enough: npt.NDArray[np.bool_] = rows >= max(settings.min_unexplained_rows, evidence.least)
     past = evidence.past
     if past is None or not past.rows:
         return enough
-    before = seen_before(list(evidence.phrases.texts), past)
+    before = seen_before(list(texts), past)
     log10_p = fisher(rows, evidence.total, before, past.rows)
     novel: npt.NDArray[np.bool_] = (rows >= max(settings.min_novel_rows, evidence.least)) & (
         log10_p <= math.log10(settings.novel_p)
@@ -94,18 +107,15 @@ def _a_frame(evidence: Evidence, phrase: int) -> bool:
     return edge and not harmful(evidence, evidence.phrases.holders[phrase])
 
 
-def _suspicion(evidence: Evidence, text: str, rows: set[int]) -> Suspicion:
+def _suspicion(evidence: Evidence, text: str, rows: set[int], *, why: str = _DROPPED) -> Suspicion:
     return Suspicion(
         test="dropped-phrase",
         code="data/poison/dropped-phrase",
         severity=Severity.MEDIUM,
         confidence=0.5,
         subject=text,
-        message=(
-            f'"{text}" stands in {len(rows)} of {evidence.total} prompts as if dropped there: the words around it '
-            "meet without it too, and hardly any response uses it."
-        ),
-        reason=f'the prompt holds "{text}" as if dropped there, and nothing explains it',
+        message=f'"{text}" stands in {len(rows)} of {evidence.total} prompts {why}.',
+        reason=f'the prompt holds "{text}", and nothing explains it',
         release=f'a person finds what "{text}" is for in these prompts; accepted rows then hold it',
         rows=tuple(sorted(rows)),
     )
