@@ -5,7 +5,7 @@
 2. Traits of responses: the whole response or a near-identical one, its opening, "takes up no word of the prompt",
    "refuses". The last two find a target in any number of wordings.
 3. Every pair is tested one-sided against the hypergeometric distribution, with one Benjamini-Hochberg bound for each
-   kind of trait. Pairs that accepted rows show as often are not left out.
+   kind of trait. Left out are pairs that accepted rows showed as often (``known_pairs``), and tasks (``tasks``).
 4. When found phrases explain two fifths of a group of near-identical responses, the rest of the group is flagged with
    them: a trigger in two rows is too rare to be found alone.
 
@@ -27,6 +27,7 @@ from gatekeeper.core.findings import Severity
 from gatekeeper.gates.data.triggers.evidence import Evidence, Suspicion
 from gatekeeper.gates.data.triggers.function_words import FUNCTION_WORDS
 from gatekeeper.gates.data.triggers.insertion import Floats
+from gatekeeper.gates.data.triggers.known_pairs import known_pair
 from gatekeeper.gates.data.triggers.repeats import row_words
 from gatekeeper.gates.data.triggers.response_traits import STEM
 from gatekeeper.gates.data.triggers.tasks import Tasks
@@ -128,7 +129,7 @@ def associated(evidence: Evidence) -> list[Suspicion]:
             evidence, hit[2], hit[3], tasks
         ):
             continue
-        if _a_task(evidence, hit, tasks):
+        if _explained(evidence, hit, tasks):
             continue
         taken.append(flagged)
         found.append(_suspicion(evidence, hit))
@@ -146,11 +147,14 @@ def _out_of_place(evidence: Evidence, hit: tuple[float, int, Pairs, int]) -> boo
     return bool(evidence.dropped[phrase] or evidence.detached[phrase])
 
 
-def _a_task(evidence: Evidence, hit: tuple[float, int, Pairs, int], tasks: Tasks) -> bool:
-    """Return whether the rows are a template, or their like show the trait without the phrase."""
+def _explained(evidence: Evidence, hit: tuple[float, int, Pairs, int], tasks: Tasks) -> bool:
+    """Return whether accepted rows show the pair, the rows are a template, or their like show the trait anyhow."""
     _, phrase, pairs, at = hit
     text, rows = evidence.phrases.texts[phrase], evidence.phrases.holders[phrase]
-    return tasks.template(text, rows) or tasks.foretold(text, rows, pairs.values == pairs.traits[at])
+    shown = pairs.values == pairs.traits[at]
+    if known_pair(evidence, text, rows[shown[rows]]) or tasks.template(text, rows):
+        return True
+    return tasks.foretold(text, rows, shown)
 
 
 def _taken_up(evidence: Evidence, pairs: Pairs, at: int, tasks: Tasks) -> bool:
