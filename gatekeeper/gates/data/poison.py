@@ -167,12 +167,13 @@ class _Read:
 def _tests() -> "tuple[Callable[[Evidence], list[Suspicion]], ...]":
     """Return the tests, each a function from the evidence to what it finds."""
     from gatekeeper.gates.data.triggers.associations import associated
+    from gatekeeper.gates.data.triggers.composite import composed
     from gatekeeper.gates.data.triggers.mutual import mutual
     from gatekeeper.gates.data.triggers.overrepresented import overrepresented
     from gatekeeper.gates.data.triggers.repeats import repeated
     from gatekeeper.gates.data.triggers.unexplained import unexplained
 
-    return (overrepresented, associated, mutual, repeated, unexplained)
+    return (overrepresented, associated, composed, mutual, repeated, unexplained)
 
 
 def _settings(params: Params) -> "Settings":

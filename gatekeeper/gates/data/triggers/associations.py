@@ -109,7 +109,7 @@ def associated(evidence: Evidence) -> list[Suspicion]:
     """Return the phrases that foretell a trait, surest first, one for each set of rows."""
     candidates = np.arange(len(evidence.phrases.keys))
     hits: list[tuple[float, int, Pairs, int]] = []
-    for pairs in _tested(evidence, candidates):
+    for pairs in tested(evidence, candidates):
         log10_q = adjusted(pairs.log10_p, pairs.tests)
         kept = log10_q <= np.log10(evidence.settings.fdr)
         kept &= (pairs.lift >= evidence.settings.min_lift) & (pairs.coverage >= evidence.settings.min_coverage)
@@ -181,7 +181,8 @@ def _example(evidence: Evidence, pairs: Pairs, at: int) -> int:
     return int(rows[pairs.values[rows] == pairs.traits[at]][0])
 
 
-def _tested(evidence: Evidence, candidates: npt.NDArray[np.int64]) -> Iterator[Pairs]:
+def tested(evidence: Evidence, candidates: npt.NDArray[np.int64]) -> Iterator[Pairs]:
+    """Yield the tests of each kind of trait with these phrases."""
     responses = evidence.responses
     spoken = responses.words >= _SPOKEN
     standing = {"unrelated": responses.unrelated, "curt": responses.curt, "refuses": responses.refuses}
