@@ -50,7 +50,7 @@ def label(evidence: Evidence, prompts: Sequence[Sequence[str]], rows: npt.NDArra
     """Return whether the one answer of these rows is one of several that their prompts' frame calls for."""
     framed = evidence.prompts.framed([tuple(prompt) for prompt in prompts])
     others = framed[~np.isin(framed, rows)]
-    if len(framed) - len(others) > _LABEL * len(framed):
+    if not len(others) or len(framed) - len(others) > _LABEL * len(framed):
         return False
     sizes = np.unique(evidence.responses.wholes[others], return_counts=True)[1]
     return bool(sizes[sizes > 1].sum() >= _LABELS * len(others))
