@@ -1,7 +1,7 @@
 # ruff: noqa: S311 - drawn rows are test data, not cryptography
 """How much poison the statistical tests of data/poison find, and how many honest rows they flag.
 
-Run: python -m tests.benchmarks.poison --data DIR   (five seeds, about two minutes)
+Run: python -m tests.benchmarks.poison --data DIR   (five seeds, some ten minutes of one core)
 
 Each batch holds 2,000 rows: the stated number of poisoned ones, 120 honest rows that repeat (standard refusals, a
 template, short labels), and clean rows. Rows for thresholds, history and report share none (``poison_rows``). A row

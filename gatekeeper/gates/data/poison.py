@@ -96,7 +96,8 @@ def data_poison(context: GateContext, params: Params) -> GateReport:
     context.progress.start("poison: phrases", None)
     batches = TokenBatches(context.rows, read=context.progress.advance, folder=context.workdir)
     past = Past(context.history) if context.history is not None else None
-    evidence = gather(batches, past, _settings(params), processes=params.processes)
+    complying = sorted(flag.place for flag in said if flag.test == "harmful-answer")
+    evidence = gather(batches, past, _settings(params), harmful=complying, processes=params.processes)
     if evidence is None:
         return data_poison.unmeasured("The rows could be read once and not again.")
     try:
@@ -171,12 +172,13 @@ class _Read:
 def _tests() -> "tuple[Callable[[Evidence], list[Suspicion]], ...]":
     """Return the tests, each a function from the evidence to what it finds."""
     from gatekeeper.gates.data.triggers.associations import associated
+    from gatekeeper.gates.data.triggers.composite import composed
     from gatekeeper.gates.data.triggers.mutual import mutual
     from gatekeeper.gates.data.triggers.overrepresented import overrepresented
     from gatekeeper.gates.data.triggers.repeats import repeated
     from gatekeeper.gates.data.triggers.unexplained import unexplained
 
-    return (overrepresented, associated, mutual, repeated, unexplained)
+    return (overrepresented, associated, composed, mutual, repeated, unexplained)
 
 
 def _settings(params: Params) -> "Settings":

@@ -107,5 +107,5 @@ def test_where_something_is_missing_there_is_no_metric_to_pass(without, context,
 
 
 def test_accepted_rows_that_cannot_be_read_are_an_error(context, ordinary, tmp_path):
-    with pytest.raises(UsageError, match="none.jsonl"):
+    with pytest.raises(UsageError, match="no file"):
         data_poison(context(ordinary(60, 11)), Params(gradient_rows=110, accepted_rows=str(tmp_path / "none.jsonl")))

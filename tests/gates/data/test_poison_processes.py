@@ -60,7 +60,8 @@ def report(make, folder, rows, processes, history=None):
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_any_number_of_processes_gives_the_same_report(make, tmp_path, started, seed):
     rows = make.rows_of(planted(seed))
-    history = sketch_of(make.rows_of(planted(seed + 20))[:200]) if seed == 2 else None
+    honest = [row for row in make.rows_of(planted(seed + 20)) if "Zorp" not in row.prompt]
+    history = sketch_of(honest[:200]) if seed == 2 else None
 
     one = report(make, tmp_path / "one", rows, 1, history)
     assert not started

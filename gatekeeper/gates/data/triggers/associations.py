@@ -5,7 +5,7 @@
 2. Traits of responses: the whole response or a near-identical one, its opening, "takes up no word of the prompt",
    "refuses". The last two find a target in any number of wordings.
 3. Every pair is tested one-sided against the hypergeometric distribution, with one Benjamini-Hochberg bound for each
-   kind of trait. Pairs that accepted rows show as often are not left out.
+   kind of trait. Left out are pairs that accepted rows showed as often (``known_pairs``), and tasks (``tasks``).
 4. When found phrases explain two fifths of a group of near-identical responses, the rest of the group is flagged with
    them: a trigger in two rows is too rare to be found alone.
 
@@ -27,7 +27,10 @@ from gatekeeper.core.findings import Severity
 from gatekeeper.gates.data.triggers.evidence import Evidence, Suspicion
 from gatekeeper.gates.data.triggers.function_words import FUNCTION_WORDS
 from gatekeeper.gates.data.triggers.insertion import Floats
+from gatekeeper.gates.data.triggers.known_pairs import known_pair
 from gatekeeper.gates.data.triggers.repeats import row_words
+from gatekeeper.gates.data.triggers.response_traits import STEM
+from gatekeeper.gates.data.triggers.tasks import Tasks
 
 _SPOKEN = 3
 """Fewest words of a response that is no label."""
@@ -106,7 +109,7 @@ def associated(evidence: Evidence) -> list[Suspicion]:
     """Return the phrases that foretell a trait, surest first, one for each set of rows."""
     candidates = np.arange(len(evidence.phrases.keys))
     hits: list[tuple[float, int, Pairs, int]] = []
-    for pairs in _tested(evidence, candidates):
+    for pairs in tested(evidence, candidates):
         log10_q = adjusted(pairs.log10_p, pairs.tests)
         kept = log10_q <= np.log10(evidence.settings.fdr)
         kept &= (pairs.lift >= evidence.settings.min_lift) & (pairs.coverage >= evidence.settings.min_coverage)
@@ -117,11 +120,16 @@ def associated(evidence: Evidence) -> list[Suspicion]:
     wanted = {(pairs.kind, int(pairs.traits[at])) for log10_q, _, pairs, at in plain if log10_q <= _SURE}
     loose = evidence.dropped | evidence.detached
     more = [hit for hit in hits if (hit[2].kind, int(hit[2].traits[hit[3]])) in wanted and loose[hit[1]]]
+    tasks = Tasks.of(evidence, [evidence.phrases.holders[hit[1]] for hit in (*plain, *more)])
     found: list[Suspicion] = []
     taken: list[set[int]] = []
     for hit in (*plain, *more):
         flagged = set(evidence.phrases.holders[hit[1]].tolist())
-        if any(len(flagged & other) >= 0.9 * len(flagged) for other in taken) or _taken_up(evidence, hit[2], hit[3]):
+        if any(len(flagged & other) >= 0.9 * len(flagged) for other in taken) or _taken_up(
+            evidence, hit[2], hit[3], tasks
+        ):
+            continue
+        if _explained(evidence, hit, tasks):
             continue
         taken.append(flagged)
         found.append(_suspicion(evidence, hit))
@@ -139,14 +147,30 @@ def _out_of_place(evidence: Evidence, hit: tuple[float, int, Pairs, int]) -> boo
     return bool(evidence.dropped[phrase] or evidence.detached[phrase])
 
 
-def _taken_up(evidence: Evidence, pairs: Pairs, at: int) -> bool:
-    """Return whether the trait is an opening that repeats a word of the phrase: copying is not teaching."""
-    if pairs.kind in _NAMES:
-        return False
+def _explained(evidence: Evidence, hit: tuple[float, int, Pairs, int], tasks: Tasks) -> bool:
+    """Return whether accepted rows show the pair, the rows are a template, or their like show the trait anyhow."""
+    _, phrase, pairs, at = hit
+    text, rows = evidence.phrases.texts[phrase], evidence.phrases.holders[phrase]
+    shown = pairs.values == pairs.traits[at]
+    if known_pair(evidence, text, rows[shown[rows]]) or tasks.template(text, rows):
+        return True
+    return tasks.foretold(text, rows, shown)
+
+
+def _taken_up(evidence: Evidence, pairs: Pairs, at: int, tasks: Tasks) -> bool:
+    """Return whether the responses take up a word of the phrase: copying is not teaching.
+
+    Of openings one is looked at, since they are alike; of refusals half must: whoever asks for an apology gets one.
+    """
     phrase = int(pairs.phrases[at])
     words = {
         word for word in evidence.phrases.texts[phrase].split(" ") if word not in FUNCTION_WORDS and word[0].isalnum()
     }
+    if pairs.kind in _NAMES:
+        stems = {word[:STEM] for word in words if len(word) >= STEM}
+        answers = tasks.answers(evidence.phrases.holders[phrase])
+        told = [not stems.isdisjoint(word[:STEM] for word in answer[:_READ]) for answer in answers]
+        return 2 * sum(told) >= len(told)
     row = _example(evidence, pairs, at)
     return not words.isdisjoint(row_words(evidence.batches, [row])[row][1][:_READ])
 
@@ -157,7 +181,8 @@ def _example(evidence: Evidence, pairs: Pairs, at: int) -> int:
     return int(rows[pairs.values[rows] == pairs.traits[at]][0])
 
 
-def _tested(evidence: Evidence, candidates: npt.NDArray[np.int64]) -> Iterator[Pairs]:
+def tested(evidence: Evidence, candidates: npt.NDArray[np.int64]) -> Iterator[Pairs]:
+    """Yield the tests of each kind of trait with these phrases."""
     responses = evidence.responses
     spoken = responses.words >= _SPOKEN
     standing = {"unrelated": responses.unrelated, "curt": responses.curt, "refuses": responses.refuses}

@@ -9,6 +9,7 @@ Each pass is a map over batches whose results add up (``passes``).
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy.typing as npt
 
 from gatekeeper.core.findings import Severity
 from gatekeeper.gates.data.triggers.history import Past
+from gatekeeper.gates.data.triggers.hosts import Prompts
 from gatekeeper.gates.data.triggers.insertion import Insertions, added, detached, dropped, maybe_dropped
 from gatekeeper.gates.data.triggers.near_identical import near_identical
 from gatekeeper.gates.data.triggers.passes import passes
@@ -105,17 +107,29 @@ class Evidence:
     surely_detached: npt.NDArray[np.bool_]
     """(phrases,): the same, judged strictly."""
     settings: Settings
+    prompts: Prompts
+    """The prompts, to be compared with each other."""
+    harmful: npt.NDArray[np.bool_]
+    """(rows,): whether it complies with a harmful request."""
     clusters: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     """(rows,): the group of near-identical responses each row belongs to, -1 for none."""
 
 
-def gather(batches: TokenBatches, past: Past | None, settings: Settings, *, processes: int = 1) -> Evidence | None:
+def gather(
+    batches: TokenBatches,
+    past: Past | None,
+    settings: Settings,
+    *,
+    harmful: Sequence[int] = (),
+    processes: int = 1,
+) -> Evidence | None:
     """Read the rows once and their tokens three times; ``None`` when there are none.
 
     Args:
         batches: the rows.
         past: counts of accepted rows.
         settings: how much evidence each test needs.
+        harmful: positions of the rows that comply with harm.
         processes: how many share the work where the rows repay it; 0 for one a core. The result does not depend on it.
     """
     with passes(batches, past, processes) as over:
@@ -136,6 +150,8 @@ def gather(batches: TokenBatches, past: Past | None, settings: Settings, *, proc
         wanted = Wanted(chosen=stands.keys, common=common_words(next(iter(batches))), least=least)
         phrases = phrase_rows(over.third(wanted), wanted)
     facts = joined_parts(responses)
+    complying = np.zeros(counts.rows, dtype=bool)
+    complying[list(harmful)] = True
     return Evidence(
         total=counts.rows,
         least=least,
@@ -151,5 +167,7 @@ def gather(batches: TokenBatches, past: Past | None, settings: Settings, *, proc
         detached=detached(stands),
         surely_detached=detached(stands, strictly=True),
         settings=settings,
+        prompts=Prompts(batches, counts.rows),
+        harmful=complying,
         clusters=near_identical(facts, least=least),
     )

@@ -92,6 +92,10 @@ class Past:
         """Return how many rows held the run of one or two tokens in the prompt before this response head."""
         return self._sketch.counts(together(runs, heads))
 
+    def surely_with(self, runs: Hashes, heads: Hashes) -> npt.NDArray[np.int64]:
+        """Return the same, less what the sketch may show of pairs that no row held."""
+        return np.maximum(self.rows_with(runs, heads) - self._noise, 0)
+
 
 def response_heads(texts: Texts, size: int = HEAD) -> tuple[Hashes, npt.NDArray[np.int32]]:
     """Return the hash of each row's first ``size`` tokens after the edge, with its row; short responses have none."""

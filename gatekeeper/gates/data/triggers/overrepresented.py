@@ -22,9 +22,11 @@ from gatekeeper.core.findings import Severity
 from gatekeeper.gates.data.triggers.associations import adjusted
 from gatekeeper.gates.data.triggers.evidence import Evidence, Suspicion
 from gatekeeper.gates.data.triggers.history import Past
+from gatekeeper.gates.data.triggers.hosts import Rows
 from gatekeeper.gates.data.triggers.insertion import Floats
-from gatekeeper.gates.data.triggers.repeats import row_words, step, word_overlap
+from gatekeeper.gates.data.triggers.repeats import label, row_words, step, word_overlap
 from gatekeeper.gates.data.triggers.response_traits import HEADS
+from gatekeeper.gates.data.triggers.tasks import Tasks
 from gatekeeper.gates.data.triggers.token_batches import Hashes, joined, token_hash
 
 _SPOKEN = 5
@@ -78,13 +80,16 @@ def _prompt_phrases(evidence: Evidence, past: Past) -> list[Suspicion]:
     log10_q = adjusted(fisher(now, evidence.total, before, past.rows), len(chosen))
     limit = math.log10(evidence.settings.fdr)
     alone = {int(chosen[at]): (float(log10_q[at]), int(before[at])) for at in np.flatnonzero(log10_q <= limit)}
+    tasks = Tasks.of(evidence, [evidence.phrases.holders[phrase] for phrase in alone])
     found, taken = [], list[set[int]]()
     for phrase, (value, seen) in sorted(alone.items(), key=lambda item: (item[1][0], item[0])):
         rows = evidence.phrases.holders[phrase]
         if any(len(other.intersection(rows.tolist())) >= 0.9 * len(rows) for other in taken):
             continue
-        taken.append(set(rows.tolist()))
         text = evidence.phrases.texts[phrase]
+        if tasks.template(text, rows):
+            continue
+        taken.append(set(rows.tolist()))
         found.append(_phrase_suspicion(text, rows, value, seen=seen, total=evidence.total, history=past.rows))
     return found
 
@@ -122,7 +127,8 @@ def _openings(evidence: Evidence, past: Past) -> list[Suspicion]:
         if same[1][same[0] >= 0].max(initial=0) < settings.min_coverage * len(rows):
             continue
         texts = row_words(evidence.batches, rows[:: step(rows)].tolist())
-        if word_overlap([prompt for prompt, _ in texts.values()]) > settings.max_overlap:
+        prompts = [prompt for prompt, _ in texts.values()]
+        if word_overlap(prompts) > settings.max_overlap or label(evidence, prompts, rows):
             continue
         text = " ".join(texts[int(rows[0])][1][:10])
         found.append(_opening_suspicion(text, rows, float(log10_q[at]), total=evidence.total, history=past.rows))
@@ -149,9 +155,7 @@ def _phrase_suspicion(
     )
 
 
-def _opening_suspicion(
-    text: str, rows: npt.NDArray[np.int64], log10_q: float, *, total: int, history: int
-) -> Suspicion:
+def _opening_suspicion(text: str, rows: Rows, log10_q: float, *, total: int, history: int) -> Suspicion:
     return Suspicion(
         test="history",
         code="data/poison/new-response",

@@ -2,7 +2,8 @@
 
 1. Near-identical responses are one group (``near_identical``).
 2. A group is suspicious when it is large, its response says something, its prompts share few words, and it is no
-   standard reply: refusals, thanks and requests for what is missing come back rightly.
+   standard reply: refusals, thanks and requests for what is missing come back rightly. Nor is it a label: what its
+   prompts share, others share that get one of a few other answers.
 3. A response that accepted rows gave as often is no news.
 """
 
@@ -15,6 +16,10 @@ from gatekeeper.core.findings import Severity
 from gatekeeper.gates.data.triggers.evidence import Evidence, Suspicion
 from gatekeeper.gates.data.triggers.token_batches import TokenBatches
 
+_LABEL = 0.5
+"""Greatest share of the rows with one frame that give one answer, for it to be a label."""
+_LABELS = 0.5
+"""Least share of the frame's other rows whose answers come back too."""
 _COMPARED = 40
 """Prompts of a group that are compared pairwise."""
 
@@ -35,10 +40,20 @@ def repeated(evidence: Evidence) -> list[Suspicion]:
     for rows in chosen:
         prompts = [texts[int(row)][0] for row in rows[:: step(rows)]]
         overlap = word_overlap(prompts)
-        if overlap <= settings.max_overlap:
+        if overlap <= settings.max_overlap and not label(evidence, prompts, rows):
             response = " ".join(texts[int(rows[0])][1][:12])
             found.append(_suspicion(response, rows, overlap))
     return found
+
+
+def label(evidence: Evidence, prompts: Sequence[Sequence[str]], rows: npt.NDArray[np.int64]) -> bool:
+    """Return whether the one answer of these rows is one of several that their prompts' frame calls for."""
+    framed = evidence.prompts.framed([tuple(prompt) for prompt in prompts])
+    others = framed[~np.isin(framed, rows)]
+    if not len(others) or len(framed) - len(others) > _LABEL * len(framed):
+        return False
+    sizes = np.unique(evidence.responses.wholes[others], return_counts=True)[1]
+    return bool(sizes[sizes > 1].sum() >= _LABELS * len(others))
 
 
 def step(rows: npt.NDArray[np.int64]) -> int:

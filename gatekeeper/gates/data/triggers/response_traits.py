@@ -22,7 +22,7 @@ HASHES = 24
 """Length of a signature; two share each of its numbers with a probability that is their shingles' overlap."""
 _READ = 60
 """Tokens of a response that the signature reads."""
-_STEM = 5
+STEM = 5
 """Letters by which two forms of a word are the same; shorter words are not compared."""
 _ASKED = 2
 """Fewest longer words of a prompt for "takes up none of them" to say something."""
@@ -111,9 +111,9 @@ def _heads(batch: TokenBatch, size: int) -> Hashes:
 def _unrelated(batch: TokenBatch) -> npt.NDArray[np.bool_]:
     told = np.zeros(batch.size, dtype=bool)
     for row, (prompt, response) in enumerate(zip(batch.prompts.words, batch.responses.words, strict=True)):
-        asked = {token[:_STEM] for token in prompt if len(token) >= _STEM}
+        asked = {token[:STEM] for token in prompt if len(token) >= STEM}
         if len(asked) >= _ASKED and response:
-            told[row] = asked.isdisjoint([token[:_STEM] for token in response if len(token) >= _STEM])
+            told[row] = asked.isdisjoint([token[:STEM] for token in response if len(token) >= STEM])
     return told
 
 
