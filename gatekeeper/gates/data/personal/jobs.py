@@ -35,10 +35,12 @@ _JOB = (
     rf"(?:(?!I\b)[A-Z][\w/\-]*,? (?:(?:[a-z]+|and) ){{0,3}}{_HEAD}(?!\w)(?:, [a-z]+(?= [A-Z]))?"
     rf"|(?i:{_HEAD})(?!\w){_FIELD})"
 )
+_WHOLE_JOB = re.compile(_JOB)
 _INTRODUCED = re.compile(
-    rf"(?:(?<=\bthe )|(?<=\ba )|(?<=\ban )|(?<=\bas )|(?<=\bour )|(?<=\bmy )|(?<=\bis )|(?<=: )|(?<=, )|(?<=\bof ))"
-    rf"(?=[A-Z])(?P<job>{_JOB})"
+    r"[A-Z](?:(?<=\bthe .)|(?<=\ba .)|(?<=\ban .)|(?<=\bas .)|(?<=\bour .)|(?<=\bmy .)|(?<=\bis .)|(?<=[:,] .)"
+    r"|(?<=\bof .))"
 )
+"""Where a job may begin: a capital behind a word that introduces one."""
 _WORKS_AS = re.compile(
     r"\b(?:work(?:s|ed|ing)? as|job (?:is|as)|employed as|hired as|position (?:is|of|as)|profession(?: is|:)"
     rf"|occupation(?: is|:)|promoted to|trained as)(?: an?| the)? (?P<job>(?:[\w/\-]+ ){{0,3}}{_HEAD}(?!\w){_FIELD})",
@@ -48,6 +50,9 @@ _WORKS_AS = re.compile(
 
 def jobs(page: Page) -> Iterator[PiiMatch]:
     """Yield jobs written as titles."""
-    for pattern in (_INTRODUCED, _WORKS_AS):
-        for match in pattern.finditer(page.text):
-            yield PiiMatch(type="TITLE", start=match.start("job"), end=match.end("job"), score=0.76)
+    for sign in _INTRODUCED.finditer(page.text):
+        title = _WHOLE_JOB.match(page.text, sign.start())
+        if title is not None:
+            yield PiiMatch(type="TITLE", start=title.start(), end=title.end(), score=0.76)
+    for match in _WORKS_AS.finditer(page.text):
+        yield PiiMatch(type="TITLE", start=match.start("job"), end=match.end("job"), score=0.76)
