@@ -45,16 +45,27 @@ def ours(texts: Sequence[str], params: Params) -> list[list[Marked]]:
     """Return what the gate writes to ``pii.jsonl``, by row."""
     with tempfile.TemporaryDirectory() as made:
         workdir = Path(made)
-        entry = ManifestEntry(path="adapter.safetensors", size=1, sha256=Digest("sha256:" + "0" * 64))
-        artifact = Artifact(path=workdir, base=None, kind=UpdateKind.LORA, manifest=Manifest(entries=(entry,)))
-        update = Update(id="upd-0000000000000000", name="made up", model="assistant", candidate=artifact, data=None)
-        context = GateContext(update=update, champion=None, anchor=None, rows=_Rows(texts), workdir=workdir, seed=0)
-        data_pii(context, params)
+        search(texts, params, workdir)
         found: list[list[Marked]] = [[] for _ in texts]
         for line in (workdir / "pii.jsonl").read_text("utf-8").splitlines():
             span = json.loads(line)
             found[span["row"]].append((span["start"], span["end"], span["type"]))
     return found
+
+
+def searched(texts: Sequence[str], params: Params) -> None:
+    """Run the gate, its evidence written to a folder that is thrown away."""
+    with tempfile.TemporaryDirectory() as made:
+        search(texts, params, Path(made))
+
+
+def search(texts: Sequence[str], params: Params, workdir: Path) -> None:
+    """Run the gate over the texts."""
+    entry = ManifestEntry(path="adapter.safetensors", size=1, sha256=Digest("sha256:" + "0" * 64))
+    artifact = Artifact(path=workdir, base=None, kind=UpdateKind.LORA, manifest=Manifest(entries=(entry,)))
+    update = Update(id="upd-0000000000000000", name="made up", model="assistant", candidate=artifact, data=None)
+    context = GateContext(update=update, champion=None, anchor=None, rows=_Rows(texts), workdir=workdir, seed=0)
+    data_pii(context, params)
 
 
 def presidio() -> "AnalyzerEngine":
@@ -89,11 +100,11 @@ def quality(rows: Sequence[Labelled], find: Callable[[Sequence[str]], list[list[
     return scores
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Return how long the work takes."""
-    began = time.perf_counter()
+def seconds(work: Callable[[], object]) -> tuple[float, float]:
+    """Return how long the work takes by the clock, and how much of it this process computes."""
+    began, computed = time.perf_counter(), time.process_time()
     work()
-    return time.perf_counter() - began
+    return time.perf_counter() - began, time.process_time() - computed
 
 
 def show(name: str, scores: Scores) -> None:
@@ -115,35 +126,50 @@ def main() -> None:
     options.add_argument("--rows", type=int, default=400, help="rows per seed")
     options.add_argument("--speed-rows", type=int, default=2000)
     options.add_argument("--rounds", type=int, default=5, help="timed runs; 0 for none")
+    options.add_argument("--short-rows", type=int, default=48_000, help="rows made for the forms alone")
+    options.add_argument("--forms", action="store_true", help="only the speed of the forms alone")
     chosen = options.parse_args()
+    if chosen.forms:
+        _speed(None, [], chosen)
+        return
     templates = read_templates(chosen.data / "templates.txt", chosen.half)
     rows = [row for seed in SEEDS for row in labelled_rows(templates, half=chosen.half, seed=seed, rows=chosen.rows)]
     engine = presidio()
     engine.analyze("Warm up for someone@example.org.", language="en")
     show("gate", quality(rows, lambda texts: ours(texts, Params())))
     show("Presidio", quality(rows, lambda texts: theirs(engine, texts)))
-    _speed(engine, [row.text for row in rows][: chosen.speed_rows], chosen.rounds)
+    _speed(engine, [row.text for row in rows][: chosen.speed_rows], chosen)
 
 
-def _speed(engine: "AnalyzerEngine", texts: Sequence[str], rounds: int) -> None:
-    if not rounds:
+def _speed(engine: "AnalyzerEngine | None", texts: Sequence[str], chosen: argparse.Namespace) -> None:
+    """Print rows per second; without an engine only those of the forms alone, over rows that all differ."""
+    if not chosen.rounds:
         return
-    many = [text for text in texts if len(text) <= 200] * 20
+    templates = read_templates(chosen.data / "templates.txt", chosen.half)
+    rows = labelled_rows(templates, half=chosen.half, seed=max(SEEDS) + 1, rows=chosen.short_rows)
+    many = [row.text for row in rows if len(row.text) <= 200]
     work: dict[str, tuple[int, Callable[[], object]]] = {
-        "gate": (len(texts), lambda: ours(texts, Params())),
-        "gate, one process": (len(texts), lambda: ours(texts, Params(processes=1))),
-        "Presidio": (len(texts), lambda: theirs(engine, texts)),
-        "forms alone": (len(many), lambda: ours(many, Params(names=False, details=False))),
-        "forms alone, one process": (len(many), lambda: ours(many, Params(names=False, details=False, processes=1))),
-        "forms and details": (len(many), lambda: ours(many, Params(names=False))),
+        "forms alone": (len(many), lambda: searched(many, Params(names=False, details=False))),
+        "forms alone, one process": (
+            len(many),
+            lambda: searched(many, Params(names=False, details=False, processes=1)),
+        ),
+        "forms and details": (len(many), lambda: searched(many, Params(names=False))),
     }
-    taken: dict[str, list[float]] = {name: [] for name in work}
-    for _ in range(rounds):
+    if engine is not None:
+        work["gate"] = len(texts), lambda: searched(texts, Params())
+        work["gate, one process"] = len(texts), lambda: searched(texts, Params(processes=1))
+        work["Presidio"] = len(texts), lambda: theirs(engine, texts)
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in work}
+    for _ in range(chosen.rounds):
         for name, (count, run) in work.items():
-            taken[name].append(count / seconds(run))
-    medians = {name: statistics.median(speeds) for name, speeds in taken.items()}
+            clock, computed = seconds(run)
+            taken[name].append((count / clock, count / computed))
+    medians = {name: statistics.median(clock for clock, _ in speeds) for name, speeds in taken.items()}
     for name, speed in medians.items():
-        print(f"{name:26} {speed:8.0f} rows/s, {speed / medians['Presidio']:.2f} times Presidio, {work[name][0]} rows")
+        times = f", {speed / medians['Presidio']:.2f} times Presidio" if "Presidio" in medians else ""
+        here = statistics.median(computed for _, computed in taken[name])
+        print(f"{name:26} {speed:8.0f} rows/s{times}, {here:.0f} a second of this process, {work[name][0]} rows")
 
 
 if __name__ == "__main__":

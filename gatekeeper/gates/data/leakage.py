@@ -8,11 +8,13 @@ than eight must fill whole fields of a row.
 Each item found in a row is a line of ``leaks.jsonl``; findings name suite, item and row and quote neither.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import IO
 
 from gatekeeper.core.errors import UsageError
 from gatekeeper.core.findings import Finding, GateReport, Metric, Severity
@@ -22,7 +24,7 @@ from gatekeeper.gates.data.leaks.find import Index, Leak, LeakTest, Rules, pair_
 from gatekeeper.gates.data.leaks.item_forms import SuiteItem, read_forms
 from gatekeeper.gates.data.leaks.words import Words, words_of
 from gatekeeper.gates.data.reading.counts import count, share
-from gatekeeper.gates.data.reading.flags import FLAGGED, RowFlag, write_flags
+from gatekeeper.gates.data.reading.flags import FLAGGED, RowFlag, flag_lines
 from gatekeeper.gates.data.reading.spans import write_lines
 from regression import Suite, open_suite
 
@@ -118,9 +120,8 @@ def data_leakage(context: GateContext, params: Params) -> GateReport:
     frequent = pair_counts(row_words(row) for row in islice(context.rows, _SAMPLE))
     index = Index(forms, rules, frequent=frequent)
     tally = _Tally()
-    flags: list[RowFlag] = []
-    write_lines(context.workdir / ATTACHMENT, _search(context, index, items, tally, flags))
-    write_flags(context.workdir, flags)
+    with (context.workdir / FLAGGED).open("w", encoding="utf-8", newline="\n") as flagged:
+        write_lines(context.workdir / ATTACHMENT, _search(context, index, items, tally, flagged))
     if tally.rows == 0:
         return data_leakage.unmeasured("The data set holds no rows.")
     if not any(item.tested for item in items):
@@ -150,23 +151,25 @@ def _open(sources: Sequence[str]) -> list[Suite]:
 
 
 def _search(
-    context: GateContext, index: Index, items: Sequence[SuiteItem], tally: _Tally, flags: list[RowFlag]
+    context: GateContext, index: Index, items: Sequence[SuiteItem], tally: _Tally, flagged: IO[str]
 ) -> Iterator[Mapping[str, object]]:
     for row in context.rows or ():
         leaks = index.search(row_words(row))
         tally.add(row, leaks)
         context.progress.advance()
+        flags = [
+            RowFlag(
+                row=row.index,
+                id=row.id,
+                test=_NAMES[leak.test],
+                reason=f"holds the item {items[leak.item].id} of {items[leak.item].suite}",
+                release="Leave the row out, or a named reviewer finds that it is a sentence anybody might write.",
+            )
+            for leak in leaks
+        ]
+        flagged.writelines(json.dumps(line) + "\n" for line in flag_lines(flags))
         for leak in leaks:
             item = items[leak.item]
-            flags.append(
-                RowFlag(
-                    row=row.index,
-                    id=row.id,
-                    test=_NAMES[leak.test],
-                    reason=f"holds the item {item.id} of {item.suite}",
-                    release="Leave the row out, or a named reviewer finds that it is a sentence anybody might write.",
-                )
-            )
             yield {
                 "suite": item.suite,
                 "item": item.id,

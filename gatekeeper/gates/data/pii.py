@@ -15,7 +15,7 @@ Metrics: ``rows``, ``spans``, ``spans.<type>``; rows and, with Wilson bounds, sh
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
@@ -29,11 +29,11 @@ from gatekeeper.gates.data.personal.flag_tests import tests_for
 from gatekeeper.gates.data.personal.kinds import CLASSES, PiiClass
 from gatekeeper.gates.data.personal.language_model import DEFAULT
 from gatekeeper.gates.data.personal.redaction import redacted_record
-from gatekeeper.gates.data.personal.search import SearchOptions
+from gatekeeper.gates.data.personal.search import Found, SearchOptions
 from gatekeeper.gates.data.personal.structured_pii import structured_pii
 from gatekeeper.gates.data.personal.tally import Tally
-from gatekeeper.gates.data.reading.flags import FLAGGED, RowFlag, flags_of_spans, write_flags
-from gatekeeper.gates.data.reading.spans import Span, span_line, text_fields
+from gatekeeper.gates.data.reading.flags import FLAGGED, flag_lines, flags_of_spans
+from gatekeeper.gates.data.reading.spans import Span, span_text, text_fields
 from gatekeeper.intake.records import read_records
 
 ATTACHMENT = "pii.jsonl"
@@ -86,6 +86,22 @@ class _Batch:
         """The fields of each row."""
         return [[text for _, text in fields] for fields in self.fields]
 
+    def spans(self, found: Iterable[Found]) -> dict[int, list[Span]]:
+        """Return what was found by the row of the batch that holds it, ascending; other rows are not in it."""
+        spans: dict[int, list[Span]] = {}
+        for at, field, match in found:
+            spans.setdefault(at, []).append(
+                Span(
+                    row=self.rows[at].index,
+                    field=self.fields[at][field][0],
+                    start=match.start,
+                    end=match.end,
+                    type=match.type,
+                    score=match.score,
+                )
+            )
+        return spans
+
 
 @gate("data/pii", asks="Do the rows hold personal data?", params=Params, version=2)
 def data_pii(context: GateContext, params: Params) -> GateReport:
@@ -100,41 +116,35 @@ def data_pii(context: GateContext, params: Params) -> GateReport:
         model=params.model,
         min_score=params.min_score,
     )
-    flags: list[RowFlag] = []
     tests = tests_for(params.flagged_classes)
     tally = Tally(listed=params.listed_findings)
     with ExitStack() as stack:
+        flagged = stack.enter_context(_opened(context, FLAGGED))
         spans_file = stack.enter_context(_opened(context, ATTACHMENT))
         redacted = stack.enter_context(_opened(context, REDACTED)) if params.redact else None
         records = _records(context)
         found = searched(_batches(iter(context.rows)), options, processes=params.processes, worth=_WORTH[params.names])
         for batch, matches in found:
-            spans: list[list[Span]] = [[] for _ in batch.rows]
-            for at, field, match in matches:
-                spans[at].append(
-                    Span(
-                        row=batch.rows[at].index,
-                        field=batch.fields[at][field][0],
-                        start=match.start,
-                        end=match.end,
-                        type=match.type,
-                        score=match.score,
-                    )
-                )
-            for row, fields, held in zip(batch.rows, batch.fields, spans, strict=True):
-                tally.add(_safe_id(row), dict(fields), held)
-                flags.extend(flags_of_spans(held, {row.index: _safe_id(row)}, tests))
-                spans_file.writelines(json.dumps(span_line(span)) + "\n" for span in sorted(held))
-                if redacted is not None:
+            spans = batch.spans(matches)
+            tally.rows += len(batch.rows)
+            for at, held in spans.items():
+                row, own = batch.rows[at], _safe_id(batch.rows[at])
+                tally.add(own, dict(batch.fields[at]), held)
+                flags = flags_of_spans(held, {row.index: own}, tests)
+                flagged.writelines(json.dumps(line) + "\n" for line in flag_lines(flags))
+                spans_file.writelines(map(span_text, sorted(held) if len(held) > 1 else held))
+            if redacted is not None:
+                for at, row in enumerate(batch.rows):
                     kept = [
-                        span for span in held if params.redact_details or CLASSES[span.type] is not PiiClass.DETAIL
+                        span
+                        for span in spans.get(at, [])
+                        if params.redact_details or CLASSES[span.type] is not PiiClass.DETAIL
                     ]
                     record = dict(row.fields) if records is None else next(records)
                     redacted.write(json.dumps(redacted_record(record, kept)) + "\n")
             context.progress.advance(len(batch.rows))
     if tally.rows == 0:
         return data_pii.unmeasured("The data set holds no rows.")
-    write_flags(context.workdir, flags)
     return data_pii.measured(
         metrics=tally.metrics(names=params.names, details=params.details),
         findings=tally.findings(),

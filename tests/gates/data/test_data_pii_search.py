@@ -211,8 +211,9 @@ def test_counts_of_parts_add_up_to_the_counts_of_the_whole():
     ]
     whole, left, right = (Tally(listed=10) for _ in range(3))
     for at, row in enumerate(rows):
-        whole.add(*row)
-        (left if at % 3 else right).add(*row)
+        for tally in (whole, left if at % 3 else right):
+            tally.rows += 1
+            tally.add(*row)
 
     left.merge(right)
 

@@ -14,6 +14,7 @@ HOSTILE = [
     pytest.param("", id="nothing"),
     pytest.param("." * 20_000 + "!" * 20_000, id="only full stops"),
     pytest.param("1 " * 20_000, id="endless digits"),
+    pytest.param("1." * 10_000, id="endless digits with full stops"),
     pytest.param("a@" * 10_000, id="endless at signs"),
     pytest.param("-----BEGIN PRIVATE KEY-----" * 400, id="keys that never end"),
     pytest.param("\U0001f469\u200d\U0001f680 \u05d0\u05d1\u05d2 \u0e44\u0e17\u0e22", id="other scripts"),

@@ -2,7 +2,7 @@
 
 import re
 
-from gatekeeper.gates.data.personal.street_words import COUNTRIES, JOINING, NOT_IN_ADDRESSES, UNITS
+from gatekeeper.gates.data.personal.street_words import COUNTRIES, JOINING, NOT_IN_ADDRESSES, UNITS, any_of
 
 CAPITAL = "A-ZÀ-ÖØ-Þ" + "".join(
     letter
@@ -10,6 +10,7 @@ CAPITAL = "A-ZÀ-ÖØ-Þ" + "".join(
     if (letter := chr(code)).isupper()
 )
 """Upper-case letters of Latin, Greek and Cyrillic, for use inside a set."""
+_COUNTRY, _UNIT = any_of(COUNTRIES), any_of(UNITS)
 _WORD = rf"[{CAPITAL}](?:[\w'’\-]*\w)?(?:(?<=\b\w)\.|(?<=\b\w\w)\.|(?<=\b\w\w\w)\.)?"
 _SMALL = (
     r"(?:de|la|le|les|du|des|del|della|di|da|do|dos|das|van|der|den|von|of|the|y|e|na|nad|pod|upon|on|an|am"
@@ -27,7 +28,7 @@ _CODE = (
 _END = r"(?![\w@/]|[.,:][0-9]|-[0-9])"
 _STATE = r"(?:[A-Z]{2,3}|nan)(?![\w.'’])"
 _AFTER_TOWN = (
-    rf"(?=[ \t]*(?:[.,;:!?)\"\n\x00\]]|$)|{_SEPARATOR}(?:(?:{_CODE}){_END}|{_STATE}|(?i:{COUNTRIES})\b)"
+    rf"(?=[ \t]*(?:[.,;:!?)\"\n\x00\]]|$)|{_SEPARATOR}(?:(?:{_CODE}){_END}|{_STATE}|(?i:{_COUNTRY})\b)"
     r"|[ \t]+(?:\(|/|-|–|and|in|for|please|after|before|because|when|so|as|is|was|with|which|that|to|from|by|on"
     r"|it|the|i"
     r"|last|this|next|if|but|or|at|have|has|can|who|where|i['’]m|office|mobile|fax|phone)\b)"
@@ -36,26 +37,32 @@ _PARTS = (
     (
         2,
         re.compile(
-            rf"{_SEPARATOR}(?i:(?:{UNITS})(?:\.|\b) ?#?[0-9]{{1,5}}[a-z]?|#[0-9]{{1,5}}|[0-9]{{1,2}}(?:st|nd|rd"
+            rf"{_SEPARATOR}(?i:(?:{_UNIT})(?:\.|\b) ?#?[0-9]{{1,5}}[a-z]?|#[0-9]{{1,5}}|[0-9]{{1,2}}(?:st|nd|rd"
             rf"|th) floor){_END}"
         ),
     ),
     (3, re.compile(rf"{_SEPARATOR}(?:{_CODE})(?:[ \t]*,|{_LINE})?[ \t]*(?P<town>{TOWN}){_AFTER_TOWN}")),
     (2, re.compile(rf"{_SEPARATOR}(?:{_CODE}){_END}(?!\s*(?:%|percent|people|dollars|miles|years))")),
-    (1, re.compile(rf"{_SEPARATOR}(?i:{COUNTRIES})\b")),
+    (1, re.compile(rf"{_SEPARATOR}(?i:{_COUNTRY})\b")),
     (1, re.compile(rf"{_SEPARATOR}{_STATE}")),
     (1, re.compile(rf"{_HARD}(?P<town>{TOWN}){_AFTER_TOWN}")),
     (
         1,
         re.compile(
             rf" (?P<town>{TOWN})(?={_HARD}{_STATE}|{_SEPARATOR}(?:{_STATE}{_SEPARATOR})?(?:{_CODE}){_END}"
-            rf"|{_SEPARATOR}(?i:{COUNTRIES})\b)"
+            rf"|{_SEPARATOR}(?i:{_COUNTRY})\b)"
         ),
     ),
     (1, re.compile(r" \((?:[A-Z]{2})\)| / [A-Z]{2}(?!\w)")),
 )
 """Evidence and pattern of each part, likeliest first."""
-_UNIT_BEFORE = re.compile(rf"(?<!\w)(?i:{UNITS})(?:\.|\b) ?#?(?:[0-9]{{1,5}}[a-zA-Z]?(?:,? |{_LINE}))?$")
+_FIRST_SIGN = re.compile(r"(?=[ \t,\n])[\s,>?|*]*(?P<sign>[^\s,>?|*])")
+_CODE_WITH_LETTERS = re.compile(r"[A-Z]{1,2}-?[0-9]")
+_AFTER_DIGIT, _AFTER_NUMBER_SIGN, _AFTER_BRACKET = _PARTS[:3], _PARTS[:1], _PARTS[7:]
+_AFTER_SMALL = (_PARTS[0], _PARTS[3], _PARTS[4])
+_AFTER_CAPITAL = (_PARTS[0], *_PARTS[3:7])
+_AFTER_CODE = _PARTS[:7]
+_UNIT_BEFORE = re.compile(rf"(?<!\w)(?i:{_UNIT})(?:\.|\b) ?#?(?:[0-9]{{1,5}}[a-zA-Z]?(?:,? |{_LINE}))?$")
 """A flat, or its name alone where the number that follows is the flat's own."""
 _MOST_PARTS = 7
 
@@ -64,7 +71,7 @@ def extended(text: str, end: int) -> tuple[int, int]:
     """Return the evidence in the parts that follow a street ending at ``end``, and where the last of them ends."""
     evidence, towns = 0, 0
     for _ in range(_MOST_PARTS):
-        for weight, pattern in _PARTS:
+        for weight, pattern in _possible(text, end):
             match = pattern.match(text, end)
             if match is None or match.end() == end:
                 continue
@@ -77,6 +84,23 @@ def extended(text: str, end: int) -> tuple[int, int]:
         else:
             break
     return evidence, end
+
+
+def _possible(text: str, end: int) -> tuple[tuple[int, re.Pattern[str]], ...]:
+    """Return the parts that what stands behind ``end`` can begin: every other pattern would fail."""
+    first = _FIRST_SIGN.match(text, end)
+    if first is None:
+        return ()
+    sign = first["sign"]
+    if sign.isalpha():
+        if _CODE_WITH_LETTERS.match(text, first.start("sign")):
+            return _AFTER_CODE
+        return _AFTER_SMALL if sign.islower() else _AFTER_CAPITAL
+    if sign == "#":
+        return _AFTER_NUMBER_SIGN
+    if sign in "(/":
+        return _AFTER_BRACKET
+    return _AFTER_DIGIT if sign.isdigit() else ()
 
 
 def is_town(name: str) -> bool:

@@ -28,6 +28,8 @@ class _Number:
     score: float
     digits: int
     """Least digits in it."""
+    most: int
+    """Most digits of a run that it can begin: digits that follow make most numbers part of a longer one."""
 
 
 @cache
@@ -86,17 +88,23 @@ def _number(
     *,
     digits: int,
     score: float = 0.95,
+    more: int = 0,
     alone: bool = True,
 ) -> _Number:
-    """Return the recogniser; with ``alone``, digits beyond a space make it part of a longer number."""
+    """Return the recogniser of so many digits or up to ``more`` on.
+
+    With ``alone``, digits beyond a space make it part of a longer number.
+    """
     before, after = (r"(?<![0-9] )", r"(?! [0-9])") if alone else ("", "")
     compiled = re.compile(rf"{before}{pattern}(?![\w/\-]|[.,][0-9]){after}")
-    return _Number(type=type_, pattern=compiled, valid=valid, context=context, score=score, digits=digits)
+    return _Number(
+        type=type_, pattern=compiled, valid=valid, context=context, score=score, digits=digits, most=digits + more
+    )
 
 
 _D = "[0-9]"
 _NUMBERS = (
-    _number("CREDIT_CARD", rf"{_D}(?:[ \-]?{_D}){{11,18}}", card, alone=False, digits=12),
+    _number("CREDIT_CARD", rf"{_D}(?:[ \-]?{_D}){{11,18}}", card, alone=False, digits=12, more=1 << 30),
     _number("US_SSN", rf"{_D}{_D}{{2}}(?P<ssn>[\- ]){_D}{{2}}(?P=ssn){_D}{{4}}", _ssn, score=0.9, digits=9),
     _number("US_SSN", rf"{_D}{_D}{{8}}", _ssn, words(r"ssn|social security"), digits=9),
     _number("US_ITIN", rf"[9]{_D}{{2}}(?P<itin>[\- ]){_D}{{2}}(?P=itin){_D}{{4}}", _itin, score=0.9, digits=9),
@@ -127,11 +135,16 @@ _NUMBERS = (
         rf"[12] ?{_D}{{2}} ?[01]{_D} ?(?:{_D}{{2}}|2[AB]) ?{_D}{{3}} ?{_D}{{3}} ?{_D}{{2}}",
         _stdnum("fr.nir"),
         digits=13,
+        more=2,
     ),
     _number(
-        "FI_PERSONAL_IDENTITY_CODE", rf"[0-3]{_D}[01]{_D}{{3}}[+\-A]{_D}{{3}}[0-9A-Y]", _stdnum("fi.hetu"), digits=9
+        "FI_PERSONAL_IDENTITY_CODE",
+        rf"[0-3]{_D}[01]{_D}{{3}}[+\-A]{_D}{{3}}[0-9A-Y]",
+        _stdnum("fi.hetu"),
+        digits=9,
+        more=1,
     ),
-    _number("CN_RESIDENT_ID", rf"{_D}{_D}{{16}}[0-9X]", _stdnum("cn.ric"), digits=17),
+    _number("CN_RESIDENT_ID", rf"{_D}{_D}{{16}}[0-9X]", _stdnum("cn.ric"), digits=17, more=1),
     _number("BR_CPF", rf"{_D}{_D}{{2}}\.{_D}{{3}}\.{_D}{{3}}-{_D}{{2}}", _stdnum("br.cpf"), digits=11),
     _number("BR_CPF", rf"{_D}{_D}{{10}}", _stdnum("br.cpf"), words("cpf"), digits=11),
     _number(
@@ -165,6 +178,7 @@ _NUMBERS = (
         _stdnum("se.personnummer"),
         score=0.85,
         digits=10,
+        more=2,
     ),
     _number("CA_SIN", rf"{_D}{_D}{{2}}[ \-]{_D}{{3}}[ \-]{_D}{{3}}", _stdnum("ca.sin"), _IDENTITY, digits=9),
     _number("AU_TFN", rf"{_D}{_D}{{2}} ?{_D}{{3}} ?{_D}{{3}}", _stdnum("au.tfn"), words("tfn|tax file"), digits=9),
@@ -176,8 +190,8 @@ _LETTER_FIRST = tuple(
 _DIGIT_FIRST = tuple(number for number in _NUMBERS if number not in _LETTER_FIRST)
 _RUN = re.compile(r"[0-9](?<![\w./\-+].)(?<![0-9],.)(?:[ \-./+A]?[0-9])*")
 _FEWEST = min(number.digits for number in _DIGIT_FIRST)
-_MIXED = re.compile(r"[A-Za-z](?=-?[0-9]{2})|[A-Z](?= [0-9]{2} [0-9]{2})")
-"""A letter before digits: where a code that begins with letters passes to its digits."""
+_MIXED = re.compile(r"[0-9](?:(?<=[A-Za-z].)|(?<=[A-Za-z]-.))[0-9]|[0-9](?<=[A-Z] .)[0-9] [0-9]{2}")
+"""Digits behind a letter: where a code that begins with letters passes to its digits."""
 _LETTERS = re.compile(r"(?<![\w./\-+])(?<![0-9],)[A-Za-z]{1,6}$")
 
 
@@ -188,12 +202,16 @@ def checked_numbers(page: Page) -> Iterator[PiiMatch]:
         digits = run.end() - run.start()
         if digits < _FEWEST:
             continue
-        digits = sum(letter.isdigit() for letter in run.group())
+        written = run.group()
+        digits = sum(map(str.isdigit, written))
+        if digits < _FEWEST:
+            continue
         for number in _DIGIT_FIRST:
-            if number.digits <= digits:
+            if number.digits <= digits <= number.most or (number.digits <= digits and "+" in written):
                 yield from _at(page, number, run.start())
     for sign in _MIXED.finditer(text):
-        letters = _LETTERS.search(text, max(0, sign.end() - 6), sign.end())
+        end = sign.start() - (text[sign.start() - 1] in " -")
+        letters = _LETTERS.search(text, max(0, end - 6), end)
         if letters is None:
             continue
         for number in _LETTER_FIRST:

@@ -49,10 +49,10 @@ def searched(
         worth: least number of batches that other processes are started for.
     """
     stream = iter(batches)
-    first = list(islice(stream, worth))
     search = Search(options)
     search.require()
     count = processes or len(os.sched_getaffinity(0))
+    first = list(islice(stream, worth)) if count > 1 else []
     if len(first) < worth or count == 1:
         for batch in chain(first, stream):
             yield batch, search.batch(batch.texts)

@@ -73,6 +73,8 @@ def details(page: Page) -> Iterator[PiiMatch]:
 
 def _year_or_age(text: str, number: re.Match[str]) -> Iterator[PiiMatch]:
     before = text[max(0, number.start() - _LEAD) : number.start()]
+    if not before.rstrip(": ")[-1:].isalpha():
+        before = ""  # only words say what a number is
     if len(number.group()) == 4:
         if _YEAR_BEFORE.search(before):
             yield _match("DATE_TIME", number)

@@ -15,12 +15,13 @@ _LONGEST_HOST = 255
 _IPV4 = re.compile(r"[0-9](?<![\w.\-].)[0-9]{0,2}(?:\.[0-9]{1,3}){3}(?![\w\-]|\.[0-9])")
 _IPV6_SIGN = re.compile(r":[0-9A-Fa-f]{0,4}:")
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:|:(?=:)){2,7}(?::|[0-9A-Fa-f]{1,4}){0,2}(?![\w:])")
+_LINK_SIGN = re.compile(r":(?=//)|[wW](?=[wW]{2}\.)")
+_MAC_SIGN = re.compile(r"[:\-][0-9A-Fa-f]{2}[:\-]")
 _MAC = re.compile(
     r"[0-9A-Fa-f](?<![\w:\-].)[0-9A-Fa-f](?P<sign>[:\-])(?:[0-9A-Fa-f]{2}(?P=sign)){4}[0-9A-Fa-f]{2}(?![\w:\-])"
 )
 _VERSION = words(r"v|ver|version|release|section|chapter|build")
-_LINK = re.compile(r"(?:https?://|ftp://|www\.)[^\s\x00<>\"'`{}|\\^\[\]]{3,}", re.IGNORECASE)
-_LINK_SIGN = re.compile(r"://|www\.", re.IGNORECASE)
+_LINK = re.compile(r"(?:[hH][tT][tT][pP][sS]?://|[fF][tT][pP]://|[wW]{3}\.)[^\s\x00<>\"'`{}|\\^\[\]]{3,}")
 _BARE = re.compile(
     rf"(?<![@\w.\-/])(?:{_LABEL}\.)+(?:com|org|net|edu|gov|io|info|biz|co\.uk|org\.uk|de|fr|it|es|nl|se|pl|eu)"
     rf"(?![\w\-@.]|/\w)"
@@ -49,8 +50,12 @@ def _emails(page: Page) -> Iterator[PiiMatch]:
 
 def _links(page: Page) -> Iterator[PiiMatch]:
     text = page.text
-    if _LINK_SIGN.search(text):
-        for match in _LINK.finditer(text):
+    done = 0
+    for sign in _LINK_SIGN.finditer(text):
+        begins = (sign.start() - 5, sign.start() - 4, sign.start() - 3) if sign.group() == ":" else (sign.start(),)
+        match = next((match for at in begins if at >= done and (match := _LINK.match(text, at))), None)
+        if match is not None:
+            done = match.end()
             link = match.group().rstrip(".,;:!?)*_")
             yield PiiMatch(type="URL", start=match.start(), end=match.start() + len(link), score=0.95)
     for sign in _BARE_SIGN.finditer(text):
@@ -71,8 +76,10 @@ def _addresses(page: Page) -> Iterator[PiiMatch]:
     for match in found:
         if not _VERSION.search(text, max(0, match.start() - 12), match.start()) and _of_somebody(match.group()):
             yield PiiMatch(type="IP_ADDRESS", start=match.start(), end=match.end(), score=0.9)
-    for match in _MAC.finditer(text):
-        yield PiiMatch(type="MAC_ADDRESS", start=match.start(), end=match.end(), score=0.9)
+    for sign in _MAC_SIGN.finditer(text):
+        hardware = _MAC.match(text, max(0, sign.start() - 2))
+        if hardware is not None:
+            yield PiiMatch(type="MAC_ADDRESS", start=hardware.start(), end=hardware.end(), score=0.9)
 
 
 def _of_somebody(written: str) -> bool:

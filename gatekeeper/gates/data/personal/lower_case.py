@@ -7,6 +7,7 @@ is taken: "my name is …", an address with enough speaking for it, a country.
 import re
 from collections.abc import Iterator, Sequence
 
+from gatekeeper.gates.data.personal.companies import lower_case_companies
 from gatekeeper.gates.data.personal.kinds import PiiMatch
 from gatekeeper.gates.data.personal.page import page_of
 from gatekeeper.gates.data.personal.person_names import announced_names
@@ -35,6 +36,9 @@ def lower_case_pii(texts: Sequence[str], *, names: bool, with_details: bool) -> 
     found = [*page.of_text(street_addresses(page))]
     if with_details:
         found += page.of_text(places(page))
+    if names and with_details:
+        plain = page_of([[texts[which]] for which in chosen])
+        found += plain.of_text(lower_case_companies(plain))
     if names:
         found += (
             (at, match)

@@ -86,7 +86,8 @@ BELONGINGS = (
 )
 """What only people have."""
 COMPANY_ENDS = (
-    r"Inc|LLC|LLP|Ltd|PLC|Plc|Co|Corp|Corporation|Company|Group|Groep|and Sons|& Sons|GmbH|mbH|AG|KG|OHG|KGaA"
+    r"GmbH & Co\. KG|Stiftung & Co\. KG|& Co\. KG"
+    r"|Inc|LLC|LLP|Ltd|PLC|Plc|Co|Corp|Corporation|Company|Group|Groep|and Sons|& Sons|GmbH|mbH|AG|KG|OHG|KGaA"
     r"|e\.V\.|S\.?A\.?|SA"
     r"|SARL|S\.A\.R\.L\.|SAS|SpA|S\.p\.A|SPA|S\.r\.l|SRL|s\.r\.l|S\.n\.c|AB|HB|Oyj?|Ab|Ky|Tmi|Osk|A/S|ApS|AS|ASA"
     r"|I/S|K/S|B\.?V\.?"
@@ -98,10 +99,15 @@ COMPANY_ENDS = (
     r"|Services"
     r"|Studios|Records|Orchestra|Airlines|Motors|Pharmaceuticals|Capital|Insurance|Hospital|College|Ministry"
     r"|Department|eG"
-    r"|Stiftung|GbR|UG|et Fils|og Sønner|Väst|Gruppen"
+    r"|Stiftung|GbR|UG|et Fils|og Sønner|Väst|Gruppen|et Associés|und Söhne|& Söhne|og sønner|och söner|e figli"
+    r"|e Figli|e filhos|e Filhos|& Filhos|e hijos|i syn s\.c|i synowie|a synové|i sinovi|obrt|ry|rf|S\.a\.s|S\.p\.a"
+    r"|spol\. s r\.o|s\.s|y Asociados|e Associati|& Partner|Holding|Verlag"
 )
 """What names of companies end in."""
 COMPANY_STARTS = (
     r"Fundacja|Stichting|Spółdzielnia|Stowarzyszenie|Gabinety|PPUH|Grupo|Familia|Banco|Banca|Société|Compagnie|Gruppo"
+    r"|Koninklijke|Grupa|Groupe|Skupina|Firma|Zakład|Przedsiębiorstwo|Instituto|Universidad|Universität|Université"
+    r"|Università|Universiteit|Asociación|Fundación|Fondazione|Fondation|Corporación|Hochschule|Stadtwerke|Kancelaria"
+    r"|Agencja|Agence|Agenzia|Consorzio|Cooperativa|Coopérative|Impresa|Établissements|Etablissements|Maison|Nadace"
     r"|University of|Bank of|Institute of|Ministry of|Department of"
 )

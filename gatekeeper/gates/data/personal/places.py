@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from gatekeeper.gates.data.personal.address_parts import CAPITAL, TOWN, is_town
 from gatekeeper.gates.data.personal.kinds import PiiMatch
 from gatekeeper.gates.data.personal.page import Page
-from gatekeeper.gates.data.personal.street_words import COMPOUND_ENDS, COUNTRIES, NATIONS, SURE_PREFIXES
+from gatekeeper.gates.data.personal.street_words import COMPOUND_ENDS, COUNTRIES, NATIONS, SURE_PREFIXES, any_of
 
-_COUNTRY = re.compile(rf"(?<!\w)(?:{COUNTRIES})(?!\w)")
+_COUNTRY = re.compile(rf"(?<!\w)(?:{any_of(COUNTRIES)})(?!\w)")
 _CAPITALISED = re.compile(rf"[{CAPITAL}](?<!\w.)[\w'’\-]*\w")
 _STREET_KIND = re.compile(
     rf"[{CAPITAL}](?<!\w.)(?:[\w'’\-]*\w|\.)?(?: [{CAPITAL}][\w'’.\-]*){{0,3}}"

@@ -5,7 +5,7 @@
 3. Overlaps are settled: a form beats a name, a person or a company beats a place, the surer beats the less sure.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,7 +19,7 @@ from gatekeeper.gates.data.personal.person_names import announced_names, names_a
 from gatekeeper.gates.data.personal.read_names import read_names
 from gatekeeper.gates.data.personal.split_numbers import split_numbers
 from gatekeeper.gates.data.personal.structured_pii import structured_on
-from gatekeeper.gates.data.reading.disguises import Disguise, undisguised
+from gatekeeper.gates.data.reading.disguises import Disguise, all_undisguised
 from gatekeeper.gates.data.reading.plain_view import PlainView
 
 Found = tuple[int, int, PiiMatch]
@@ -63,7 +63,7 @@ class Search:
         """Return what the rows' fields hold, in order of row, field and place, without overlaps."""
         places = [(row, field) for row, fields in enumerate(rows) for field in range(len(fields))]
         texts = [text for fields in rows for text in fields]
-        views = [undisguised(text, self._options.disguises) for text in texts]
+        views = all_undisguised(texts, self._options.disguises)
         found: list[list[PiiMatch]] = [[] for _ in texts]
         page = page_of(rows)
         for which, match in structured_on(page, with_details=self._options.details):
@@ -157,8 +157,10 @@ def _rank(match: PiiMatch) -> int:
     return 1 if kind is PiiClass.PERSON or match.score >= _SURE else 2
 
 
-def _settled(matches: Iterable[PiiMatch]) -> list[PiiMatch]:
+def _settled(matches: list[PiiMatch]) -> list[PiiMatch]:
     """Return the matches that survive overlap, by place."""
+    if len(matches) == 1:
+        return matches
     kept: list[PiiMatch] = []
     ordered = sorted(
         matches,

@@ -54,16 +54,23 @@ _SAID = re.compile(
 )
 _LISTED = re.compile(r",? (?:and|or|&) ")
 """Between two addresses of one list."""
+_BETWEEN = "".join(letter for code in range(0x3001) if (letter := chr(code)).isspace()) + ":\"'(>"
+_SAID_ENDS = (
+    "address", "addresses", "same", "are", "is", "to", "was", ",", "following", "?", ";", "at", "in", "on", "with",
+)  # fmt: skip
+"""How every text that :data:`_SAID` matches ends, :data:`_BETWEEN` taken off."""
 _NEAR = re.compile(
-    r"\b(?:address(?:es)?|live[sd]?|resid(?:es?|ing)|deliver\w*|ship\w*|billing|mailing|postal|located|moved)\b",
-    re.IGNORECASE,
+    r"[aAlLrRdDsSbBmMpP](?<!\w.)(?i:(?<=a)ddress(?:es)?|(?<=l)ive[sd]?|(?<=r)esid(?:es?|ing)|(?<=d)eliver\w*"
+    r"|(?<=s)hip\w*|(?<=b)illing|(?<=m)ailing|(?<=p)ostal|(?<=l)ocated|(?<=m)oved)\b"
 )
 _HYPHENED = word_set("straße strasse str weg gasse platz allee ring damm ufer markt")
 _BOX = re.compile(
-    r"[Pp](?<!\w.)\.? ?[Oo]\.? ?[Bb]ox [0-9]{1,6}(?![0-9])|P(?<!\w.)ostfach [0-9]{2,6}"
-    r"|(?:[PCU](?<!\w.)(?:SC|MR|nit) [0-9]{1,5},? Box [0-9]{1,5}|U(?<!\w.)S(?:NS|S|NV|CGC) \w+)\s{1,3}[AFD]PO"
-    r" A[AEP](?: [0-9]{5})?"
+    r"[pPCU](?<!\w.)(?:(?<=[Pp])\.? ?[Oo]\.? ?[Bb]ox [0-9]{1,6}(?![0-9])|(?<=P)ostfach [0-9]{2,6}"
+    r"|(?:(?:SC|MR|nit) [0-9]{1,5},? Box [0-9]{1,5}|(?<=U)S(?:NS|S|NV|CGC) \w+)\s{1,3}[AFD]PO"
+    r" A[AEP](?: [0-9]{5})?)"
 )
+_SECOND = re.compile(r" [0-9]{1,5}[a-zA-Z]?(?= )")
+_YEAR = re.compile(r"(?:1[89]|20)[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +114,7 @@ def _whole(page: Page, street: _Street, last: int) -> _Street:
 
 def _context(page: Page, start: int) -> int:
     before = page.before(start)
-    if _SAID.search(before):
+    if before.rstrip(_BETWEEN).lower().endswith(_SAID_ENDS) and _SAID.search(before):
         return 3
     return 1 if _NEAR.search(before) else 0
 
@@ -138,7 +145,7 @@ def _ahead(text: str, number: re.Match[str]) -> _Street | None:
     at = number.end()
     dotted = text.startswith(". ", at)
     at += dotted
-    second = re.compile(r" [0-9]{1,5}[a-zA-Z]?(?= )").match(text, at)
+    second = _SECOND.match(text, at)
     at = second.end() if second else at
     while len(words) < 7 and (word := _WORD.match(text, at)) is not None:
         plain = _plain(word["word"])
@@ -198,14 +205,28 @@ def _word_start(text: str, end: int) -> int:
     return max(0, end - 40, at - 1, text.rfind("\n", 0, end))
 
 
+def _nothing_before(text: str, at: int) -> bool:
+    """Return whether digits, or a word in lower case that no street holds, stand before: quicker than the pattern."""
+    word = text[text.rfind(" ", max(0, at - 32), at - 1) + 1 : at - 1]
+    if text[at - 1] != " ":
+        return False
+    return word.isdigit() or (
+        word.isascii()
+        and word.isalpha()
+        and word.islower()
+        and word != "nr"
+        and not (word in JOINING or word in PREFIXES or word in STRONG_SUFFIXES)
+    )
+
+
 def _behind(text: str, number: re.Match[str]) -> _Street | None:
     """Return the street whose words stand before its number."""
-    if len(number.group()) > 9 or re.fullmatch(r"(?:1[89]|20)[0-9]{2}", number.group()):
+    at = number.start()
+    if at == 0 or text[at - 1] not in " ." or _nothing_before(text, at):
+        return None
+    if len(number.group()) > 9 or _YEAR.fullmatch(number.group()):
         return None
     words: list[re.Match[str]] = []
-    at = number.start()
-    if at == 0 or text[at - 1] not in " .":
-        return None
     while len(words) < 6:
         word = _WORD_BEFORE.search(text, _word_start(text, at), at)
         if word is None or "\x00" in word.group():

@@ -11,6 +11,7 @@ from gatekeeper.gates.data.personal.checked_numbers import checked_numbers
 from gatekeeper.gates.data.personal.details import details
 from gatekeeper.gates.data.personal.explained_codes import explained_codes
 from gatekeeper.gates.data.personal.internet_names import internet_names
+from gatekeeper.gates.data.personal.jobs import jobs
 from gatekeeper.gates.data.personal.kinds import PiiMatch
 from gatekeeper.gates.data.personal.page import Page, page_of
 from gatekeeper.gates.data.personal.places import places
@@ -33,6 +34,7 @@ def structured_on(page: Page, *, with_details: bool) -> Iterator[tuple[int, PiiM
     if with_details:
         yield from page.of_text(details(page))
         yield from page.of_text(places(page))
+        yield from page.of_text(jobs(page))
 
 
 def _forms(page: Page) -> Iterator[PiiMatch]:

@@ -39,6 +39,7 @@ class Tally:
     listed: int
     """Groups that are kept, worst first."""
     rows: int = 0
+    """All of them, also those that hold nothing."""
     spans: Counter[str] = field(default_factory=Counter)
     """By type."""
     held: Counter[PiiClass] = field(default_factory=Counter)
@@ -49,11 +50,12 @@ class Tally:
     worst: list[Group] = field(default_factory=list)
 
     def add(self, row_id: str, texts: dict[str, str], spans: Sequence[Span]) -> None:
-        """Count one row; ``texts`` are its fields by name."""
-        self.rows += 1
+        """Count what one row holds; ``texts`` are its fields by name. The row itself is counted by the caller."""
         classes = {CLASSES[span.type] for span in spans}
-        self.spans.update(span.type for span in spans)
-        self.held.update(classes)
+        for span in spans:
+            self.spans[span.type] += 1
+        for kind in classes:
+            self.held[kind] += 1
         self.identified += PiiClass.PERSON in classes and bool(classes & {PiiClass.HIGH_RISK, PiiClass.CONTACT})
         by_type: dict[str, list[Span]] = {}
         for span in spans:

@@ -5,10 +5,19 @@ hidden thing. ``SPLIT`` needs all fields of a row and is in ``personal.split_num
 """
 
 import re
-import unicodedata
+from collections.abc import Sequence
 from enum import StrEnum
 
 from gatekeeper.gates.data.reading.decoding import INVISIBLE, LOOKALIKES
+from gatekeeper.gates.data.reading.disguise_signs import (
+    BETWEEN,
+    DIGITS,
+    NUMBER_WORD,
+    REPEATS,
+    TENS,
+    disguise_signs,
+    ordinary,
+)
 from gatekeeper.gates.data.reading.plain_view import PlainView, as_read
 
 
@@ -31,45 +40,42 @@ class Disguise(StrEnum):
     """One number over several fields or turns."""
 
 
-_DIGITS = {
-    "zero": "0", "oh": "0", "nought": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6",
-    "seven": "7", "eight": "8", "nine": "9", "null": "0", "ten": "10", "eleven": "11", "twelve": "12",
-    "thirteen": "13", "fourteen": "14", "fifteen": "15", "sixteen": "16", "seventeen": "17", "eighteen": "18",
-    "nineteen": "19",
-}  # fmt: skip
-_TENS = {
-    word: str(value)
-    for value, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2)
-}
-_REPEATS = {"double": 2, "triple": 3}
-_ONE = "|".join([*_TENS, *sorted(_DIGITS, key=len, reverse=True), *_REPEATS])
-_BETWEEN = r"[\s,.\-–/]{1,3}"
-_SPELLED = re.compile(rf"(?<!\w)(?:{_ONE})(?:{_BETWEEN}(?:{_ONE}|[0-9]{{1,4}})(?!\w)){{5,40}}", re.IGNORECASE)
-_SPELLED_SIGN = re.compile(
-    r"(?:one|two|three|four|five|six|seven|eight|nine|zero|oh)\W{1,3}(?:\w+\W{1,3}){2}", re.IGNORECASE
+_SPELLED = re.compile(
+    rf"(?<!\w)(?:{NUMBER_WORD})(?:{BETWEEN}(?:{NUMBER_WORD}|[0-9]{{1,4}})(?!\w)){{5,40}}", re.IGNORECASE
 )
 _AT = re.compile(r"\s?[\[({<]\s?at\s?[\])}>]\s?", re.IGNORECASE)
 _DOT = re.compile(r"\s?[\[({<]\s?dot\s?[\])}>]\s?", re.IGNORECASE)
 _SAID_ADDRESS = re.compile(
-    r"(?<!\w)(?P<user>\w+(?:(?:[.+\-]| dot )\w+)*)(?: at | ?@ ?)"
-    r"(?P<host>[\w\-]+(?:(?: dot |\.)[\w\-]+)* dot [a-z]{2,12})(?!\w)",
+    r"(?<!\w)(?P<user>\w{1,64}(?:(?:[.+\-]| dot )\w{1,64}){0,8})(?: at | ?@ ?)"
+    r"(?P<host>[\w\-]{1,63}(?:(?: dot |\.)[\w\-]{1,63}){0,8} dot [a-z]{2,12})(?!\w)",
     re.IGNORECASE,
 )
+"""Bounded, so that endless digits with full stops between are read in linear time."""
 _AMONG_DIGITS = re.compile(r"(?<![A-Za-z])[0-9OoIl|](?:[ \-]?[0-9OoIl|]){8,18}(?![A-Za-z0-9])")
 _SPACED = re.compile(
     r"(?<![\w.])[0-9]{1,6}(?:(?P<mark>[^\w]{1,3}|_{1,2})[0-9]{1,6})(?:(?P=mark)[0-9]{1,6}){1,18}(?![\w.])"
 )
-_ASCII_SIGN = re.compile(
-    r"[\[({<]\s?(?:at|dot)\s?[\])}>]| dot |[0-9][ \-]?[OoIl|]|[OoIl|][ \-]?[0-9]"
-    r"|[0-9](?:[^\w\-]{1,3}|_{1,2}|-[^\w]{1,2})[0-9]|(?:[0-9][\W_]){6}"
-)
 _WORD = re.compile(r"\w+")
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
 def undisguised(text: str, disguises: frozenset[Disguise]) -> PlainView | None:
     """Return the text without its disguises, or ``None`` when it wears none of them."""
-    if text.isascii() and not _ASCII_SIGN.search(text) and not _SPELLED_SIGN.search(text):
-        return None
+    return all_undisguised([text], disguises)[0]
+
+
+def all_undisguised(texts: Sequence[str], disguises: frozenset[Disguise]) -> list[PlainView | None]:
+    """Return :func:`undisguised` of each text; the texts that show no sign of a disguise are read only once, together.
+
+    Law: ``all_undisguised(texts, d) == [undisguised(text, d) for text in texts]``.
+    """
+    views: list[PlainView | None] = [None] * len(texts)
+    for which in disguise_signs(texts):
+        views[which] = _taken_off(texts[which], disguises)
+    return views
+
+
+def _taken_off(text: str, disguises: frozenset[Disguise]) -> PlainView | None:
     view = as_read(text)
     if not text.isascii():
         view = _characters(view, disguises)
@@ -90,18 +96,10 @@ def _characters(view: PlainView, disguises: frozenset[Disguise]) -> PlainView:
     if Disguise.INVISIBLE in disguises:
         view = view.substituted(INVISIBLE, lambda _: "")
     if Disguise.FORMS in disguises:
-        view = view.substituted(re.compile(r"[^\x00-\x7f]"), lambda match: _ordinary(match.group()))
+        view = view.substituted(_BEYOND_ASCII, lambda match: ordinary(match.group()))
     if Disguise.LOOKALIKE in disguises:
         view = view.substituted(_WORD, _as_latin)
     return view
-
-
-def _ordinary(letter: str) -> str | None:
-    if letter.isdecimal():
-        return str(unicodedata.decimal(letter))
-    if unicodedata.category(letter) == "Pd" or letter == "\u2212":
-        return "-"
-    return unicodedata.normalize("NFKC", letter)
 
 
 def _as_latin(match: re.Match[str]) -> str | None:
@@ -122,14 +120,14 @@ def _as_number(text: str) -> str:
     """Return the digits that the words say: "four double five" is 455, "forty-one" is 41."""
     digits, repeat, tens = "", 1, ""
     for word in re.findall(r"[a-z]+|[0-9]+", text.casefold()):
-        if word in _REPEATS:
-            repeat = _REPEATS[word]
+        if word in REPEATS:
+            repeat = REPEATS[word]
             continue
-        if word in _TENS:
+        if word in TENS:
             digits += f"{tens}0" if tens else ""
-            tens = _TENS[word]
+            tens = TENS[word]
             continue
-        said = _DIGITS.get(word, word)
+        said = DIGITS.get(word, word)
         if tens:
             digits += tens + said if len(said) == 1 and said != "0" else f"{tens}0{said}"
             tens = ""

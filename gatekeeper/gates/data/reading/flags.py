@@ -4,7 +4,7 @@ A flag is a measurement and no decision: it says that one test found one row, wh
 acceptable. One line for each row and test, ordered by row and then by test; the text of the row stays out.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -51,7 +51,16 @@ def write_flags(folder: Path, flags: Iterable[RowFlag]) -> int:
 
     A row that one test found several times is one line, whose reason joins theirs.
     """
-    return write_lines(folder / FLAGGED, (_line(tuple(same)) for _, same in groupby(sorted(set(flags)), key=_place)))
+    return write_lines(folder / FLAGGED, flag_lines(flags))
+
+
+def flag_lines(flags: Iterable[RowFlag]) -> Iterator[dict[str, object]]:
+    """Yield the published form of the flags, by row and test.
+
+    A gate that meets its rows in order can write the lines of each row at once and hold no flag in memory. Law: the
+    lines of rows in ascending order, one row after the other, are the lines of all their flags.
+    """
+    return (_line(tuple(same)) for _, same in groupby(sorted(set(flags)), key=_place))
 
 
 def flags_of_spans(spans: Iterable[Span], ids: Mapping[int, str], tests: Mapping[str, SpanTest]) -> list[RowFlag]:
