@@ -16,7 +16,7 @@ from gatekeeper.core.findings import Severity
 from gatekeeper.gates.data.triggers.evidence import Evidence, Suspicion
 from gatekeeper.gates.data.triggers.token_batches import TokenBatches
 
-_LABEL = 0.5
+_LABEL = 0.8
 """Greatest share of the rows with one frame that give one answer, for it to be a label."""
 _LABELS = 0.5
 """Least share of the frame's other rows whose answers come back too."""

@@ -24,7 +24,7 @@ from gatekeeper.gates.data.triggers.repeats import row_words
 _TEMPLATE = 0.5
 """Share of prompts whose nearest neighbour holds the phrase too, from which on they are a template. Development
 rows: triggers 0 to 0.2, templates 0.6 to 1."""
-_CONTRAST = -3.0
+_CONTRAST = -2.0
 """Greatest log10 p that similar prompts without the phrase show the trait as often."""
 _HARM, _HARM_P = 0.25, -6.0
 """Least share of rows that comply with harm, and greatest log10 p that chance brought as many, for rows to count as
