@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 200
 """Most findings of one report; the attachment holds every row."""
+_LEAST_GRADIENTS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +67,19 @@ class Params:
     tested_rows: int = 20
     """Fewest rows that can be tested at all; fewer leave the question unmeasured."""
     gradient_rows: int = 0
-    """Most rows whose gradients under the champion are compared; 0 for none. Costs two forward passes a row."""
+    """Most rows whose gradients under the champion are compared, at least a hundred; 0 for none. Costs two forward
+    passes a row."""
     accepted_rows: str = ""
     """File of accepted rows that gradients are compared with; at least a hundred."""
     processes: int = 0
     """Most processes that count phrases; 0 for one a core, at most four. The report does not depend on it."""
 
+    def __post_init__(self) -> None:
+        if 0 < self.gradient_rows < _LEAST_GRADIENTS:
+            raise ValueError(f"gradient_rows is 0 or at least {_LEAST_GRADIENTS}: fewer give no p-values to judge by")
 
-@gate("data/poison", asks="Do some rows teach a hidden trigger?", params=Params, version=2)
+
+@gate("data/poison", asks="Do some rows teach a hidden trigger?", params=Params, version=3)
 def data_poison(context: GateContext, params: Params) -> GateReport:
     """Report phrases and responses that nothing but a hidden trigger explains, and the rows that hold them."""
     if context.rows is None:

@@ -109,3 +109,8 @@ def test_where_something_is_missing_there_is_no_metric_to_pass(without, context,
 def test_accepted_rows_that_cannot_be_read_are_an_error(context, ordinary, tmp_path):
     with pytest.raises(UsageError, match="no file"):
         data_poison(context(ordinary(60, 11)), Params(gradient_rows=110, accepted_rows=str(tmp_path / "none.jsonl")))
+
+
+def test_a_budget_too_small_to_judge_by_is_refused():
+    with pytest.raises(ValueError, match="at least 100"):
+        Params(gradient_rows=40)
