@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gatekeeper.gates.data.content.codes import CODES
-from gatekeeper.gates.data.content.disguises import REVERSED, disguise_of, shifted
+from gatekeeper.gates.data.content.letter_shifts import REVERSED, disguise_of, shifted
 from gatekeeper.gates.data.reading.decoding import decoded
 
 _SPACED = re.compile(
