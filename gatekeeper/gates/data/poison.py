@@ -180,11 +180,12 @@ def _tests() -> "tuple[Callable[[Evidence], list[Suspicion]], ...]":
     from gatekeeper.gates.data.triggers.associations import associated
     from gatekeeper.gates.data.triggers.composite import composed
     from gatekeeper.gates.data.triggers.mutual import mutual
+    from gatekeeper.gates.data.triggers.new_answers import new_answers
     from gatekeeper.gates.data.triggers.overrepresented import overrepresented
     from gatekeeper.gates.data.triggers.repeats import repeated
     from gatekeeper.gates.data.triggers.unexplained import unexplained
 
-    return (overrepresented, associated, composed, mutual, repeated, unexplained)
+    return (overrepresented, new_answers, associated, composed, mutual, repeated, unexplained)
 
 
 def _settings(params: Params) -> "Settings":
