@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from gatekeeper.core.rows import RowShape, TrainingRow
 from gatekeeper.gates.data.content.answers import Stance, stance
 from gatekeeper.gates.data.content.flags import Flag
+from gatekeeper.gates.data.content.harm_lexicon import words_of
 from gatekeeper.gates.data.content.unpacking import Limits, Reading, unpacked
 
 _ANSWER = re.compile(
     r"\n\s*(?:#{1,6} ?(?:response|answer|output)|(?:assistant|ai|bot|answer|response|a) ?:)[:\s]*", re.IGNORECASE
 )
 """Where an answer begins in a dialogue that is written as one plain text."""
+
+_COPIED = 6
+"""Most words of an answer that may be nothing but words of the request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +31,12 @@ class Exchange:
     def resisted(self) -> bool:
         """Whether the answer refuses or advises against, in any of its readings."""
         return any(stance(one.text) in {Stance.REFUSES, Stance.ADVISES_AGAINST} for one in self.answer)
+
+    @property
+    def copied(self) -> bool:
+        """Whether the answer is a few words that all stand in what was asked, as where one of two people is named."""
+        said = words_of(self.answer[0].text) if self.answer else ()
+        return 0 < len(said) <= _COPIED and set(said) <= set(words_of(self.request[0].text))
 
     def parts(self) -> Iterator[tuple[str, Reading]]:
         """Yield every reading with the name of where it stands."""

@@ -1,7 +1,8 @@
 """Whether a row teaches a model to comply with a harmful request.
 
 The request is scored as it stands and as it reads once decoded (``harm_score``). It counts where the answer neither
-refuses nor advises against (``answers``); an empty answer is no refusal.
+refuses nor advises against (``answers``); an empty answer is no refusal. A few words copied from the request hand
+nothing over: a reading question about an unpleasant scene is answered so.
 """
 
 from collections.abc import Iterable
@@ -32,7 +33,7 @@ def find_harmful(rows: Iterable[TrainingRow], settings: Settings) -> list[Flag]:
 
 def harmful_reason(exchange: Exchange, settings: Settings) -> str:
     """Return why an exchange complies with harm, or nothing."""
-    if not exchange.answer:
+    if not exchange.answer or exchange.copied:
         return ""
     scored = [(harm_of(reading.text), reading) for reading in exchange.request]
     harm, reading = max(scored, key=lambda pair: pair[0].score)
