@@ -19,6 +19,7 @@ from gatekeeper.core.findings import Severity
 from gatekeeper.gates.data.triggers.appended import appended
 from gatekeeper.gates.data.triggers.evidence import Evidence, Suspicion
 from gatekeeper.gates.data.triggers.function_words import FUNCTION_WORDS
+from gatekeeper.gates.data.triggers.hosts import Rows
 from gatekeeper.gates.data.triggers.overrepresented import fisher, seen_before
 from gatekeeper.gates.data.triggers.tasks import Tasks, harmful
 from gatekeeper.gates.data.triggers.token_batches import joined, token_hash
@@ -33,6 +34,8 @@ _DROPPED = "as if dropped there: the words around it meet without it too, and ha
 _AT_AN_EDGE = "at the same edge, and they ask for harm and get it far more often than others"
 _EDGE = 0.5
 """Share of first and last places from which on a phrase stands at the edge."""
+_AT_ONCE = 200
+"""Phrases whose prompts are read at once."""
 _TASK = 0.5
 """Share of an edge phrase's rows that share one opening, for it to be a task."""
 
@@ -47,24 +50,22 @@ def unexplained(evidence: Evidence) -> list[Suspicion]:
     chosen = np.flatnonzero(
         (dropped | evidence.surely_detached) & _enough(evidence, phrases.texts, rows_of.astype(np.int64))
     )
-    tasks = Tasks.of(evidence, [phrases.holders[one] for one in chosen])
+    likely = [one for one in chosen.tolist() if _stands_out(evidence, one)]
+    likely.sort(key=lambda one: (-len(phrases.holders[one]), phrases.texts[one]))
     found: list[Suspicion] = []
     taken: list[set[int]] = []
-    for phrase in sorted(chosen, key=lambda one: (-len(phrases.holders[one]), phrases.texts[one])):
-        rows = set(phrases.holders[phrase].tolist())
-        if len(rows) > _MOST_SHARE * evidence.total or any(len(rows & other) >= 0.9 * len(rows) for other in taken):
-            continue
-        words = phrases.texts[phrase].split(" ")
-        if all(word in FUNCTION_WORDS or not word[0].isalpha() for word in words) and len(words) < 4:
-            continue
-        if _also_said(evidence, words) > _ALSO_SAID * len(rows) or (
-            evidence.detached[phrase] and _task(evidence, rows)
-        ):
-            continue
-        if _a_frame(evidence, int(phrase)) or tasks.template(phrases.texts[phrase], phrases.holders[phrase]):
-            continue
-        taken.append(rows)
-        found.append(_suspicion(evidence, phrases.texts[phrase], rows))
+    # A part at a time: prompts of all of them would not fit in memory where rows are many.
+    for start in range(0, len(likely), _AT_ONCE):
+        part = likely[start : start + _AT_ONCE]
+        tasks = Tasks.of(evidence, [phrases.holders[one] for one in part])
+        for phrase in part:
+            rows = set(phrases.holders[phrase].tolist())
+            if any(len(rows & other) >= 0.9 * len(rows) for other in taken):
+                continue
+            if tasks.template(phrases.texts[phrase], phrases.holders[phrase]):
+                continue
+            taken.append(rows)
+            found.append(_suspicion(evidence, phrases.texts[phrase], rows))
     for text, holders in appended(evidence, evidence.settings.min_novel_rows):
         rows = set(holders.tolist())
         known = any(len(rows & other) >= 0.9 * len(rows) for other in taken)
@@ -72,6 +73,19 @@ def unexplained(evidence: Evidence) -> list[Suspicion]:
             taken.append(rows)
             found.append(_suspicion(evidence, text, rows, why=_AT_AN_EDGE))
     return found
+
+
+def _stands_out(evidence: Evidence, phrase: int) -> bool:
+    """Return whether the phrase alone shows no reason: format, words of language, what responses use, task, frame."""
+    holders = evidence.phrases.holders[phrase]
+    words = evidence.phrases.texts[phrase].split(" ")
+    if len(holders) > _MOST_SHARE * evidence.total:
+        return False
+    if all(word in FUNCTION_WORDS or not word[0].isalpha() for word in words) and len(words) < 4:
+        return False
+    if _also_said(evidence, words) > _ALSO_SAID * len(holders) or _a_frame(evidence, phrase):
+        return False
+    return not (evidence.detached[phrase] and _task(evidence, holders))
 
 
 def _enough(evidence: Evidence, texts: Sequence[str], rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
@@ -96,8 +110,8 @@ def _also_said(evidence: Evidence, words: list[str]) -> int:
     return int(evidence.counts.responses_with(runs).min())
 
 
-def _task(evidence: Evidence, rows: set[int]) -> bool:
-    heads = evidence.responses.heads[0][sorted(rows)]
+def _task(evidence: Evidence, rows: Rows) -> bool:
+    heads = evidence.responses.heads[0][rows]
     return bool(np.unique(heads, return_counts=True)[1].max() >= _TASK * len(rows))
 
 
