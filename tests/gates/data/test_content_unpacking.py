@@ -10,6 +10,7 @@ from gatekeeper.gates.data.content.harmful import Settings as HarmfulSettings
 from gatekeeper.gates.data.content.harmful import find_harmful
 from gatekeeper.gates.data.content.injection import Settings as InjectionSettings
 from gatekeeper.gates.data.content.injection import find_injections
+from gatekeeper.gates.data.content.letter_shifts import REVERSED, disguise_of
 from gatekeeper.gates.data.content.packed import Settings, find_packed
 from gatekeeper.gates.data.content.unpacking import Limits, unpacked
 
@@ -160,3 +161,8 @@ def test_entities_are_undone_whatever_they_spell(text):
     packed = "".join(f"&#{ord(letter)};" for letter in text)
 
     assert html.unescape(packed) in {reading.text for reading in unpacked(packed, Limits())}
+
+
+def test_a_few_words_over_and_over_are_too_few_to_tell_a_language():
+    assert disguise_of("Are all Muslims Muslims?") is None
+    assert disguise_of("How can I bake bread at home without an oven"[::-1]) == REVERSED

@@ -6,6 +6,7 @@ A text is tried only when its letters surprise (``surprise``), which ordinary te
 import string
 from functools import lru_cache
 
+from gatekeeper.gates.data.content.harm_lexicon import words_of
 from gatekeeper.gates.data.content.surprise import surprise_of
 
 REVERSED = 0
@@ -17,7 +18,7 @@ _PLAIN = 4.05
 _GAIN = 0.5
 """Least bits a letter by which undoing helps."""
 _LETTERS = 16
-"""Fewest letters that tell a language."""
+"""Fewest letters, of words that differ, that tell a language: the same word again says nothing more."""
 _READ = 400
 """Characters from the start that are tried."""
 _LOWER, _UPPER = string.ascii_lowercase, string.ascii_uppercase
@@ -34,6 +35,8 @@ def disguise_of(text: str) -> int | None:
     """Return the code that undoes a text's disguise, or nothing where it has none."""
     given = surprise_of(text)
     if not given.bits >= _SURPRISING or given.letters < _LETTERS or given.script != "Latin":
+        return None
+    if sum(map(len, set(words_of(text[:_READ])))) < _LETTERS:
         return None
     start = text[:_READ]
     costs = {REVERSED: surprise_of(start[::-1]).bits}
