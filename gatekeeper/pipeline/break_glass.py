@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.orm import Session
 
 from audits.passport.check import BREAK_GLASS_LONGEST
@@ -24,6 +23,7 @@ from gatekeeper.core.verdict import Outcome, Verdict
 from gatekeeper.pipeline.principal import CHAMPION
 from gatekeeper.pipeline.requests import Signer, Wish, agree, open_request
 from gatekeeper.pipeline.rollback import former
+from gatekeeper.pipeline.signatures import SigningKey
 from gatekeeper.pipeline.standing import binding_of, part_in
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import promotions, requests, revocations, updates
@@ -59,7 +59,7 @@ def break_glass(
     *,
     person: str,
     policy: Policy,
-    key: Ed25519PrivateKey,
+    key: SigningKey,
     incident: str,
     justification: str,
     hours: float = 72,
@@ -159,7 +159,7 @@ def review(
     *,
     person: str,
     policy: Policy,
-    key: Ed25519PrivateKey,
+    key: SigningKey,
     justification: str,
     now: datetime | None = None,
 ) -> Asked:
