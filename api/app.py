@@ -40,8 +40,8 @@ def create_app(workspace: Workspace, settings: ServiceSettings, *, runner: Runne
     )
     app.state.service = Service(workspace, settings, runner or InProcessRunner(most_waiting=settings.most_waiting))
     for group in (health, updates, proposals, decisions, moves, models, policies, ledger):
-        app.include_router(group.router)
-    app.include_router(_description(app))
+        app.router.routes.extend(group.router.routes)
+    app.router.routes.extend(_description(app).routes)
     for error in (Problem, GatekeeperError, RequestValidationError, HTTPException):
         app.add_exception_handler(error, _problem)
     app.add_middleware(Edges, most_bytes=settings.most_bytes)

@@ -5,6 +5,7 @@ import secrets
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -56,7 +57,8 @@ class Edges:
             message = await receive()
             received += len(message.get("body", b""))
             if received > self._most:
-                raise _too_large(self._most)
+                # The framework turns any other error into a body that cannot be read.
+                raise HTTPException(413)
             return message
 
         try:

@@ -122,7 +122,8 @@ _BY_ERROR: Final[tuple[tuple[type[GatekeeperError], str], ...]] = (
 )
 """The error tree, the more special first."""
 
-_BY_STATUS: Final = {404: "not-found", 405: "method", 413: "too-large"}
+_BY_STATUS: Final = {400: "payload", 404: "not-found", 405: "method", 413: "too-large"}
+"""What the framework says, and what we say: a body that cannot be read is a wrong payload like any other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,3 +26,13 @@ def workspace(tmp_path, registry, policy):
 @pytest.fixture
 def world(workspace, tmp_path, policy):
     return World(workspace, tmp_path, policy)
+
+
+@pytest.fixture(scope="module")
+def shared_world(tmp_path_factory):
+    """A service that the examples of one property share."""
+    root = tmp_path_factory.mktemp("shared")
+    policy = quick_policy()
+    opened = quick_workspace(root, FakeRegistry(root=root / "registry"), policies=(policy,))
+    yield World(opened, root, policy)
+    opened.store.close()

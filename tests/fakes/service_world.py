@@ -100,7 +100,7 @@ class World:
         self.workspace, self.root, self.policy = workspace, root, policy
         self.incoming = root / "incoming"
         self.incoming.mkdir(exist_ok=True)
-        self.app = create_app(workspace, settings(policy, self.incoming, **more))
+        self.app = create_app(workspace, settings(policy, more.pop("incoming", self.incoming), **more))
         self.client = TestClient(self.app, raise_server_exceptions=False)
         self.people = {
             name: Person(self.client, token_for(workspace, name, *roles[name]), name)
