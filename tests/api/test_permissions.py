@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 from people import PEOPLE, person
-from quick_world import quick_workspace
+from quick_world import quick_policy, quick_workspace
+from registry import FakeRegistry
 from service_world import ROLES, Person, World, as_json, token_for
 
 from api.guard import guarded_router
@@ -27,9 +28,11 @@ def filled(path):
     return path.format(update_id="upd-0", model="nothing", digest="sha256:0", seq="0") if "{" in path else path
 
 
-@pytest.fixture
-def everybody(tmp_path, registry, policy):
-    """A service with somebody in every role."""
+@pytest.fixture(scope="module")
+def everybody(tmp_path_factory):
+    """A service with somebody in every role, and nothing in it that a call could change."""
+    tmp_path, policy = tmp_path_factory.mktemp("everybody"), quick_policy()
+    registry = FakeRegistry(root=tmp_path / "registry")
     people = {**PEOPLE, "robot": person("robot", "service")}
     workspace = quick_workspace(tmp_path, registry, policies=(policy,), people=people)
     world = World(workspace, tmp_path, policy)
@@ -66,8 +69,8 @@ def test_a_role_may_call_what_the_table_says_and_nothing_else(everybody, route, 
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
-def test_without_a_token_only_open_routes_answer(world, route):
-    answered = world.client.request(route.method, filled(route.path))
+def test_without_a_token_only_open_routes_answer(everybody, route):
+    answered = everybody.client.request(route.method, filled(route.path))
 
     if route.roles is None:
         assert answered.status_code == 200
