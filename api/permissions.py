@@ -5,11 +5,13 @@ every route with every role are made from it. What a role may do here is only wh
 decide about this update is the pipeline's to say.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
+
+from gatekeeper.core.states import MOVES, State
 
 
 class Role(StrEnum):
@@ -35,6 +37,11 @@ class Route:
     """One line, for the documentation."""
     guarded: bool = False
     """Whether it takes ``If-Match``: it changes something that has an ``ETag``."""
+    states: frozenset[State] | None = None
+    """States of an update in which it can succeed; ``None`` where none is asked.
+
+    Nothing here asks: the pipeline does. A test holds that it does so as it stands here.
+    """
 
     @property
     def writes(self) -> bool:
@@ -53,8 +60,27 @@ def _get(path: str, roles: frozenset[Role] | None, about: str) -> Route:
     return Route(method="GET", path=path, roles=roles, about=about)
 
 
-def _post(path: str, roles: frozenset[Role], about: str, *, guarded: bool = True) -> Route:
-    return Route(method="POST", path=path, roles=roles, about=about, guarded=guarded)
+def _post(
+    path: str,
+    roles: frozenset[Role],
+    about: str,
+    *,
+    guarded: bool = True,
+    states: Iterable[State] | None = None,
+) -> Route:
+    return Route(
+        method="POST",
+        path=path,
+        roles=roles,
+        about=about,
+        guarded=guarded,
+        states=None if states is None else frozenset(states),
+    )
+
+
+def _before(state: State) -> frozenset[State]:
+    """Return the states that an update may come from."""
+    return frozenset(each for each, after in MOVES.items() if state in after)
 
 
 ROUTES: Final = (
@@ -66,17 +92,44 @@ ROUTES: Final = (
     _post("/v1/updates", _PROPOSERS, "Propose an update.", guarded=False),
     _get("/v1/updates/{update_id}", _EVERYONE, "One update, with its ETag."),
     _get("/v1/updates/{update_id}/runs", _EVERYONE, "Its evaluations, newest first."),
-    _post("/v1/updates/{update_id}/runs", _PROPOSERS | {Role.ADMIN}, "Evaluate it now."),
+    _post(
+        "/v1/updates/{update_id}/runs", _PROPOSERS | {Role.ADMIN}, "Evaluate it now.", states=_before(State.EVALUATING)
+    ),
     _get("/v1/updates/{update_id}/verdict", _EVERYONE, "What the policy decided, with every reason."),
     _get("/v1/updates/{update_id}/evidence", _PEOPLE, "What every gate measured."),
     _get("/v1/updates/{update_id}/findings", _PEOPLE, "What the gates point at."),
     _get("/v1/updates/{update_id}/approvals", _PEOPLE, "Who decided what, signed."),
     _get("/v1/updates/{update_id}/to-sign", _DECIDERS, "What a decision about it would have to say."),
-    _post("/v1/updates/{update_id}/approve", frozenset({Role.APPROVER}), "Agree to exactly this."),
-    _post("/v1/updates/{update_id}/reject", frozenset({Role.APPROVER}), "Refuse it for good."),
-    _post("/v1/updates/{update_id}/withdraw", _PROPOSERS, "Take one's own proposal back."),
-    _post("/v1/updates/{update_id}/promote", _DECIDERS | {Role.SERVICE}, "Point the champion to what was approved."),
-    _post("/v1/updates/{update_id}/revoke", _DECIDERS, "Put its bytes on the revocation list."),
+    _post(
+        "/v1/updates/{update_id}/approve",
+        frozenset({Role.APPROVER}),
+        "Agree to exactly this.",
+        states=(State.PENDING_APPROVAL,),
+    ),
+    _post(
+        "/v1/updates/{update_id}/reject",
+        frozenset({Role.APPROVER}),
+        "Refuse it for good.",
+        states=_before(State.REJECTED),
+    ),
+    _post(
+        "/v1/updates/{update_id}/withdraw",
+        _PROPOSERS,
+        "Take one's own proposal back.",
+        states=_before(State.WITHDRAWN),
+    ),
+    _post(
+        "/v1/updates/{update_id}/promote",
+        _DECIDERS | {Role.SERVICE},
+        "Point the champion to what was approved.",
+        states=(State.APPROVED, State.PROMOTION_FAILED),
+    ),
+    _post(
+        "/v1/updates/{update_id}/revoke",
+        _DECIDERS,
+        "Put its bytes on the revocation list.",
+        states=(State.ACTIVE, State.SUPERSEDED, State.ROLLED_BACK),
+    ),
     _get("/v1/models", _EVERYONE, "Models under the gate."),
     _get("/v1/models/{model}", _EVERYONE, "What its aliases point to, with its ETag."),
     _get("/v1/models/{model}/lineage", _EVERYONE, "Its champions so far, and their drift from the anchor."),
@@ -142,4 +195,14 @@ def matrix() -> str:
     for route in ROUTES:
         marks = ["anybody" if route.roles is None else "yes" if role in route.roles else "" for role in Role]
         lines.append("| " + " | ".join([route.method, f"`{route.path}`", *marks, route.about]) + " |")
+    return "\n".join(lines)
+
+
+def states_matrix() -> str:
+    """Return which writes can succeed in which state, as Markdown."""
+    lines = ["| Method | Path | States |", "|---|---|---|"]
+    for route in ROUTES:
+        if route.states is not None:
+            named = ", ".join(f"`{state}`" for state in State if state in route.states)
+            lines.append(f"| {route.method} | `{route.path}` | {named} |")
     return "\n".join(lines)
