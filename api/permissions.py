@@ -95,6 +95,7 @@ ROUTES: Final = (
     _post(
         "/v1/updates/{update_id}/runs", _PROPOSERS | {Role.ADMIN}, "Evaluate it now.", states=_before(State.EVALUATING)
     ),
+    _get("/v1/updates/{update_id}/events", _EVERYONE, "How far its evaluation is, as server-sent events."),
     _get("/v1/updates/{update_id}/verdict", _EVERYONE, "What the policy decided, with every reason."),
     _get("/v1/updates/{update_id}/evidence", _PEOPLE, "What every gate measured."),
     _get("/v1/updates/{update_id}/findings", _PEOPLE, "What the gates point at."),

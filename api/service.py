@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 
 from api.problems import Problem
+from api.progress import Board
 from api.rates import Rates
 from api.runner import Runner
 from api.settings import ServiceSettings
@@ -37,6 +38,9 @@ class Service:
         self.settings = settings
         self.runner = runner
         self.rates = Rates(settings)
+        self.board = Board()
+        self.listening = 0
+        """How many follow evaluations; changed on the event loop alone."""
         self._lines: dict[str, _Line] = {}
         self._guard = threading.Lock()
 

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from starlette.responses import Response
 
 from api.calls import Call, Here, answer
-from api.finding import nothing_wrong_with_the_payload, require_seen, seen_now
+from api.finding import nothing_wrong_with_the_payload, require_seen, seen_now, update_at
 from api.guard import guarded_router
 from api.payloads import ProposalIn
 from api.problems import Problem
@@ -68,8 +68,13 @@ def evaluate(update_id: str, call: Here) -> Response:
         workspace, policy = call.service.settled(), call.service.policy()
         with call.service.turn(update_id):
             require_seen(workspace, call, update_id, None)
-        with nothing_wrong_with_the_payload():
-            call.service.runner.evaluate(workspace, update_id, policy, Audience())
+        told = call.service.board.open(update_id)
+        try:
+            with nothing_wrong_with_the_payload():
+                call.service.runner.evaluate(workspace, update_id, policy, Audience(watcher=told))
+        finally:
+            with workspace.store.reading() as session:
+                told.end(state=update_at(session, update_id).state.value)
         judged = seen_now(workspace, call, update_id)
         return answer(judged, status=201, tagged=True, headers={"Location": f"/v1/updates/{update_id}/verdict"})
 
