@@ -61,10 +61,13 @@ def _admitted(request: Request, route: Route) -> Caller:
 
 
 def _authenticated(service: Service, request: Request) -> Caller:
-    address = request.client.host if request.client is not None else "unknown"
-    service.rates.require_patience(address)
+    """Return who calls. Whoever has a token that counts is never kept waiting by others who have none.
+
+    Raises:
+        Problem: no token counts.
+    """
     try:
         return caller_of(service.workspace, request.headers.get("authorization"), service.settings.lone)
     except Problem:
-        service.rates.failed(address)
+        service.rates.failed(request.client.host if request.client is not None else "unknown")
         raise

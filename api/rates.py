@@ -27,16 +27,12 @@ class Rates:
             raise _too_many("This token was used too often within a minute.")
 
     def failed(self, address: str) -> None:
-        """Count one call without a token that counts."""
-        self._limiter.hit(self._failures, "failures", address)
-
-    def require_patience(self, address: str) -> None:
-        """Return when calls from an address may be looked at.
+        """Count one call without a token that counts.
 
         Raises:
-            Problem: there were too many failures within the last minute.
+            Problem: there were too many from this address within the last minute.
         """
-        if not self._limiter.test(self._failures, "failures", address):
+        if not self._limiter.hit(self._failures, "failures", address):
             raise _too_many("Too many calls from this address carried no token that counts.")
 
 

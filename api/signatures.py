@@ -1,6 +1,7 @@
 """Between envelopes as they arrive and what the pipeline takes as a person's signature."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from api.problems import Problem
 from api.shapes import ToSignOut
@@ -29,6 +30,23 @@ def signed_by(principal: Principal, envelopes: Sequence[str]) -> SignedElsewhere
         except VerificationError as error:
             raise Problem("bad-signature", error.message, hint=f"It takes {principal.name}'s own key.") from error
     return SignedElsewhere(public=principal.key, envelopes=tuple(envelopes))
+
+
+def require_complete(envelopes: SignedElsewhere, asked: Sequence[SignedDecision]) -> None:
+    """Return when everything that a step takes was signed, so that it does not stop half-way.
+
+    Raises:
+        Problem: something is missing, or is about something else. Request and time are the pipeline's to check.
+    """
+    for decision in asked:
+        found = envelopes.about(decision.action, decision.update)
+        alike = None if found is None else replace(found[0], request=decision.request, expires=decision.expires)
+        if alike != decision:
+            raise Problem(
+                "state",
+                f"The decision to {decision.action} is missing, or is about something else than what is there now.",
+                hint="Ask for what is to be signed again.",
+            )
 
 
 def to_sign_out(decisions: Sequence[SignedDecision]) -> ToSignOut:

@@ -8,7 +8,7 @@ from api.guard import guarded_router
 from api.payloads import PromotionIn, SignedIn
 from api.routes.models import model_out
 from api.shapes import PromotedOut, RevokedOut, ToSignOut
-from api.signatures import signed_by, to_sign_out
+from api.signatures import require_complete, signed_by, to_sign_out
 from gatekeeper.pipeline import to_sign
 from gatekeeper.pipeline.moves import Promoted
 from gatekeeper.pipeline.promote import promote as move_alias
@@ -43,6 +43,7 @@ def revoke(update_id: str, signed: SignedIn, call: Here) -> Response:
             require_domain(call, policy)
             key = signed_by(call.caller.principal, signed.envelopes)
             with nothing_wrong_with_the_payload():
+                require_complete(key, to_sign.revocation(workspace, update_id))
                 revoked = take_away(
                     workspace,
                     update_id,

@@ -157,3 +157,4 @@ def test_an_address_that_guesses_tokens_waits(workspace, tmp_path, policy):
     guessed = [world.client.get("/v1/me").status_code for _ in range(3)]
 
     assert guessed == [401, 401, 429]
+    assert world.ola.get("/v1/me").status_code == 200

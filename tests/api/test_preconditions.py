@@ -158,6 +158,18 @@ def test_a_rollback_signed_for_another_time_is_refused(world):
     assert world.dana.get("/v1/models/quick").headers["ETag"] == etag
 
 
+def test_a_revocation_that_is_signed_by_half_goes_no_half_way(world, registry):
+    world.live()
+    second = world.updated()
+    etag, _seen = world.dana.seen(second)
+    asked = world.dana.get(f"/v1/updates/{second}/to-sign", params={"action": "revoke"}).json()["decisions"]
+
+    for sent in (asked[:1], asked[1:], [asked[0], {**asked[1], "evidence_digest": WRONG}]):
+        body = {"envelopes": [world.dana.sign(each) for each in sent]}
+        assert as_json(world.dana.post(f"/v1/updates/{second}/revoke", body, etag=etag)) == (409, "state")
+    assert registry.aliases["quick"]["champion"] == "2"
+
+
 def test_one_signature_goes_back_once(world):
     world.live()
     world.updated()
