@@ -15,7 +15,7 @@ from gatekeeper.core.errors import GatekeeperError, InputError, PolicyError, Usa
 from gatekeeper.core.verdict import Verdict
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import models, runs, updates
-from gatekeeper.store.tables import ModelRow, RunRow, UpdateRow
+from gatekeeper.store.tables import ModelRow, RequestRow, RunRow, UpdateRow
 from policies.policy import Policy
 
 
@@ -28,6 +28,18 @@ def update_at(session: Session, update_id: str) -> UpdateRow:
     row = None if "\x00" in update_id else updates.find(session, update_id)
     if row is None:
         raise Problem("not-found", "There is no such update.", hint="GET /v1/updates lists them.")
+    return row
+
+
+def request_at(session: Session, request_id: str) -> RequestRow:
+    """Return the request of that id.
+
+    Raises:
+        Problem: there is none.
+    """
+    row = None if "\x00" in request_id else session.get(RequestRow, request_id)
+    if row is None:
+        raise Problem("not-found", "There is no such request.", hint="GET /v1/requests lists those that wait.")
     return row
 
 

@@ -78,7 +78,7 @@ def _complete(operation: dict[str, Any], route: Route) -> None:
                 "schema": {"type": "string", "examples": ['"0123456789abcdef0123456789abcdef"']},
             }
         )
-    if route.path in {"/v1/updates/{update_id}", "/v1/models/{model}"}:
+    if route.path in {"/v1/updates/{update_id}", "/v1/models/{model}", "/v1/requests/{request_id}"}:
         responses["200"]["headers"] = _ETAG
         responses["304"] = {"description": "Not changed since.", "headers": _ETAG}
 

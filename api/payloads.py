@@ -77,6 +77,23 @@ class PromotionIn(In):
     seen: SeenIn
 
 
+class GlassIn(In):
+    """Breaking the glass: everything that ``to-sign`` asked for, and why."""
+
+    envelopes: Annotated[list[Envelope], Field(min_length=1, max_length=2)]
+    incident: Annotated[Line, Field(min_length=1)]
+    justification: Annotated[Comment, Field(min_length=1)]
+    hours: Annotated[float, Field(gt=0, le=72)] = 72
+    """How long it may stay live without a review; as it was given to ``to-sign``."""
+
+
+class ReviewIn(In):
+    """Keeping what is live over its verdict."""
+
+    envelopes: Annotated[list[Envelope], Field(min_length=1, max_length=1)]
+    justification: Annotated[Comment, Field(min_length=1)]
+
+
 class SignedIn(In):
     """What was signed to go back, or to revoke: everything that ``to-sign`` asked for."""
 

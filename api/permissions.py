@@ -53,6 +53,7 @@ _EVERYONE: Final = frozenset(Role)
 _PEOPLE: Final = _EVERYONE - {Role.SERVICE}
 _PROPOSERS: Final = frozenset({Role.SUBMITTER, Role.SERVICE})
 _DECIDERS: Final = frozenset({Role.APPROVER, Role.ADMIN})
+_ADMINS: Final = frozenset({Role.ADMIN})
 _READERS: Final = frozenset({Role.APPROVER, Role.AUDITOR, Role.ADMIN})
 
 
@@ -131,6 +132,14 @@ ROUTES: Final = (
         "Put its bytes on the revocation list.",
         states=(State.ACTIVE, State.SUPERSEDED, State.ROLLED_BACK),
     ),
+    _post("/v1/updates/{update_id}/anchor", _DECIDERS, "Ask to make it the anchor."),
+    _post("/v1/updates/{update_id}/break-glass", _ADMINS, "Ask to put it live over its verdict, for a limited time."),
+    _post("/v1/updates/{update_id}/review", _ADMINS, "Ask to keep what is live over its verdict."),
+    _get("/v1/requests", _PEOPLE, "What people are asked about, or agreed to and nobody has carried out."),
+    _get("/v1/requests/{request_id}", _PEOPLE, "One request, with its ETag."),
+    _get("/v1/requests/{request_id}/to-sign", _DECIDERS, "What a decision about it would have to say."),
+    _post("/v1/requests/{request_id}/approve", _DECIDERS, "Agree to exactly that."),
+    _post("/v1/requests/{request_id}/reject", _DECIDERS, "Refuse it."),
     _get("/v1/models", _EVERYONE, "Models under the gate."),
     _get("/v1/models/{model}", _EVERYONE, "What its aliases point to, with its ETag."),
     _get("/v1/models/{model}/lineage", _EVERYONE, "Its champions so far, and their drift from the anchor."),

@@ -32,7 +32,16 @@ class Rates:
         Raises:
             Problem: there were too many from this address within the last minute.
         """
-        if not self._limiter.hit(self._failures, "failures", address):
+        self.require_patience(address)
+        self._limiter.hit(self._failures, "failures", address)
+
+    def require_patience(self, address: str) -> None:
+        """Return when one more failure of an address may be looked at.
+
+        Raises:
+            Problem: there were too many within the last minute.
+        """
+        if not self._limiter.test(self._failures, "failures", address):
             raise _too_many("Too many calls from this address carried no token that counts.")
 
 

@@ -216,6 +216,37 @@ class RevokedOut(Out):
     """Whether the registry took the new list already."""
 
 
+class RequestOut(Out):
+    """Something that people decide about beside ordinary promotions."""
+
+    id: str = Field(examples=["req-0123456789abcdef"])
+    action: str
+    """``anchor``, ``break-glass``, ``review``, ``rollback`` or ``revoke``."""
+    update: str
+    model: str
+    alias: str
+    replaces: str | None
+    """Version the alias pointed to when it was asked for."""
+    state: Literal["OPEN", "APPROVED", "REFUSED", "DONE", "EXPIRED"]
+    opened_by: str | None
+    """``None`` where the name was erased."""
+    justification: str | None
+    incident: str | None
+    given: int
+    required: int
+    opened: datetime
+    expires: datetime
+    """Until when people may decide."""
+    valid_until: datetime | None
+    """Until when what was asked for may stay live unreviewed."""
+
+
+class RequestsOut(Out):
+    """Requests that wait for people, or to be carried out."""
+
+    items: list[RequestOut]
+
+
 class ModelOut(Out):
     """A model and what its aliases point to."""
 

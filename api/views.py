@@ -13,6 +13,7 @@ from api.shapes import (
     MetricOut,
     ReasonOut,
     ReportOut,
+    RequestOut,
     UpdateOut,
     VerdictOut,
 )
@@ -20,9 +21,9 @@ from gatekeeper.core.digests import plain
 from gatekeeper.core.findings import GateReport
 from gatekeeper.core.verdict import Verdict
 from gatekeeper.pipeline.standing import deadline_of, needed_for
-from gatekeeper.store import approvals, people, runs, texts
+from gatekeeper.store import approvals, people, requests, runs, texts
 from gatekeeper.store.approvals import Binding
-from gatekeeper.store.tables import ApprovalRow, RunRow, UpdateRow
+from gatekeeper.store.tables import ApprovalRow, RequestRow, RunRow, UpdateRow
 from policies.policy import Policy
 
 Outcome: TypeAlias = Literal["ADMIT", "REVIEW", "BLOCK"]
@@ -131,6 +132,28 @@ def decision_out(session: Session, row: ApprovalRow) -> DecisionOut:
         envelope=row.envelope,
         given=row.given,
         expires=row.expires,
+    )
+
+
+def request_out(session: Session, row: RequestRow) -> RequestOut:
+    """Return a request as it is sent."""
+    digest = row.justification_digest
+    return RequestOut(
+        id=row.id,
+        action=row.action,
+        update=row.update_id,
+        model=row.model,
+        alias=row.alias,
+        replaces=row.expected_previous,
+        state=row.state.value,
+        opened_by=people.display_name(session, row.opened_by),
+        justification=None if digest is None else texts.find(session, digest),
+        incident=row.incident,
+        given=len(requests.decisions(session, row.id)),
+        required=row.required,
+        opened=row.opened,
+        expires=row.expires,
+        valid_until=row.valid_until,
     )
 
 

@@ -19,6 +19,15 @@ router = guarded_router()
 
 _LOOK_EVERY: Final = 0.2
 """Seconds."""
+_EVENT: Final = {
+    "type": "object",
+    "required": ["id", "event", "data"],
+    "properties": {
+        "id": {"type": "string", "pattern": "^[0-9]+$"},
+        "event": {"enum": ["gates", "gate-started", "gate-ended", "gates-skipped", "items", "ended"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
 _SAY_SOMETHING_EVERY: Final = 15.0
 """Seconds of silence after which a comment keeps the connection open."""
 _MOST_AT_ONCE: Final = 100
@@ -27,7 +36,7 @@ _MOST_AT_ONCE: Final = 100
 @router.get(
     "/v1/updates/{update_id}/events",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    responses={200: {"content": {"text/event-stream": {"schema": _EVENT}}}},
     summary="How far its evaluation is",
     tags=["updates"],
 )

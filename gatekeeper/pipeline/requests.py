@@ -76,7 +76,11 @@ def open_request(
     run, _verdict, binding = binding_of(session, row)
     actor = workspace.remember(session, signer.person)
     justification = texts.keep(session, subject=row.id, body=wish.justification)
-    request_id, expires = named_in_advance(signer.key, wish.action, row.id, latest=wish.expires, moment=signer.moment)
+    # A decision counts until what it lets live must be reviewed; what has no such limit, until others may decide.
+    request_id, ends = named_in_advance(
+        signer.key, wish.action, row.id, latest=wish.valid_until or wish.expires, moment=signer.moment
+    )
+    expires, valid_until = min(wish.expires, ends), None if wish.valid_until is None else ends
     request = requests.open_request(
         session,
         request_id=request_id,
@@ -91,7 +95,7 @@ def open_request(
         expires=expires,
         incident=wish.incident,
         justification_digest=justification,
-        valid_until=wish.valid_until,
+        valid_until=valid_until,
         return_of=wish.return_of,
         now=signer.moment,
     )
@@ -115,7 +119,7 @@ def open_request(
             "justification_digest": justification,
             "required": wish.required,
             "expires": rfc3339(expires),
-            "valid_until": None if wish.valid_until is None else rfc3339(wish.valid_until),
+            "valid_until": None if valid_until is None else rfc3339(valid_until),
         },
     )
     return request

@@ -80,7 +80,10 @@ def running():
 def populate(world):
     """Put updates into as many states as people bring them to without trouble."""
     world.live()
-    world.updated()
+    second = world.updated()
+    etag, _seen = world.dana.seen(second)
+    (asked,) = world.dana.get(f"/v1/updates/{second}/to-sign", params={"action": "anchor"}).json()["decisions"]
+    world.dana.post(f"/v1/updates/{second}/anchor", {"envelopes": [world.dana.sign(asked)]}, etag=etag)
     world.dana.decide(world.judged(), "reject")
     world.dana.decide(world.judged())
     for _ in range(3):
@@ -97,6 +100,7 @@ class Dice:
         listed = world.ola.get("/v1/updates", params={"limit": 100}).json()["items"]
         self.updates = [item["id"] for item in listed]
         self.digest = world.policy.digest
+        self.request = world.ola.get("/v1/requests").json()["items"][0]["id"]
         self.auditor = {"Authorization": f"Bearer {world.ola.token}"}
 
     def touch(self, case):
@@ -108,10 +112,15 @@ class Dice:
             "model": "quick",
             "seq": self.random.randrange(40),
             "digest": self.digest,
+            "request_id": self.request,
         }
         for name in case.path_parameters or {}:
             case.path_parameters[name] = known[name]
-        path = "/v1/models/quick" if "/models/" in case.path else f"/v1/updates/{known['update_id']}"
+        path = f"/v1/updates/{known['update_id']}"
+        if "/models/" in case.path:
+            path = "/v1/models/quick"
+        if "/requests/" in case.path:
+            path = f"/v1/requests/{self.request}"
         if case.method == "POST" and case.path_parameters:
             seen = requests.get(self.url + path, headers=self.auditor, timeout=30)
             case.headers["If-Match"] = seen.headers["ETag"]
