@@ -145,8 +145,8 @@ class Tally:
             self.found.setdefault(key, f"{failure}"[:600])
 
 
-def fuzz(operation, role, token, examples, *, url, dice, tally, number):
-    """Send so many requests of one kind as somebody."""
+def fuzz(operation, holders, examples, *, url, dice, tally, number):
+    """Send so many different requests of one kind, each as everybody."""
     session = requests.Session()
     for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
 
@@ -161,11 +161,12 @@ def fuzz(operation, role, token, examples, *, url, dice, tally, number):
         @given(case=operation.as_strategy(generation_mode=mode))
         def send(case):
             dice.touch(case)
-            case.headers.pop("Authorization", None)
-            if token is not None:
-                case.headers["Authorization"] = f"Bearer {token}"
-            response = case.call(base_url=url, session=session)
-            tally.note(role, case, response, failures_of(case, response))
+            for role, token in holders.items():
+                case.headers.pop("Authorization", None)
+                if token is not None:
+                    case.headers["Authorization"] = f"Bearer {token}"
+                response = case.call(base_url=url, session=session)
+                tally.note(role, case, response, failures_of(case, response))
 
         try:
             send()
@@ -218,9 +219,8 @@ def main():
         tally, dice, turn = Tally(), Dice(world, url, chosen.seed), 0
         while tally.requests < chosen.requests:  # not every operation has as many different requests
             for place, operation in enumerate(operations):
-                for role, token in holders.items():
-                    number = chosen.seed * 1_000_000 + turn * 1000 + place
-                    fuzz(operation, role, token, each, url=url, dice=dice, tally=tally, number=number)
+                number = chosen.seed * 1_000_000 + turn * 1000 + place
+                fuzz(operation, holders, each, url=url, dice=dice, tally=tally, number=number)
             turn += 1
     seconds = time.monotonic() - began
     result = {
