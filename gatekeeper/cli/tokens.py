@@ -12,11 +12,13 @@ from gatekeeper.cli.opening import workspace
 from gatekeeper.cli.screen import console, print_json
 from gatekeeper.cli.settings import load_settings
 from gatekeeper.core.errors import UsageError
+from gatekeeper.pipeline.tokens import end_token, make_token
 from gatekeeper.store import people, tokens
 
 LONGEST_DAYS = 366
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Maker = Annotated[str | None, typer.Option("--as", help="Who makes or ends it; default: the settings' actor.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -35,25 +37,21 @@ def create(
         typer.Option("--role", help="What it may be used for, repeatable; default: every role the person has."),
     ] = None,
     days: Annotated[float, typer.Option("--days", help="How long it counts.")] = 90,
+    by: Maker = None,
     as_json: Json = False,
 ) -> int:
     """Make a token and show it once; what is kept is its digest."""
     if not 0 < days <= LONGEST_DAYS:
         raise UsageError("A token has an end.", hint=f"Give --days between 0 and {LONGEST_DAYS}.")
-    now = datetime.now(UTC)
-    with workspace(load_settings(), reach=False) as opened:
+    settings = load_settings()
+    with workspace(settings, reach=False) as opened:
         principal = opened.principals.get(person)
         if principal is None:
             raise UsageError(f"{person} is not among this project's people.", hint="Name them in principals.toml.")
         held = words_for(principal.roles)
         wanted = frozenset(role) if role else held
         _require_held(person, wanted, held)
-        token = tokens.new_token()
-        with opened.store.transaction() as session:
-            holder = opened.remember(session, principal.name)
-            made = tokens.add(
-                session, token, holder=holder, roles=sorted(wanted), now=now, expires=now + timedelta(days=days)
-            )
+        token, made = make_token(opened, person, wanted, lasts=timedelta(days=days), by=by or settings.actor)
     if as_json:
         print_json({"id": made.id, "token": token, "roles": made.roles, "expires": made.expires.isoformat()})
         return 0
@@ -109,14 +107,15 @@ def list_tokens(as_json: Json = False) -> int:
 
 def revoke(
     token: Annotated[str, typer.Argument(help="Id of the token, as `gatekeeper token list` shows it.")],
+    by: Maker = None,
     as_json: Json = False,
 ) -> int:
     """End a token at once."""
-    with workspace(load_settings(), reach=False) as opened, opened.store.transaction() as session:
-        row = tokens.revoke(session, token, now=datetime.now(UTC))
-        revoked = row.revoked
+    settings = load_settings()
+    with workspace(settings, reach=False) as opened:
+        row = end_token(opened, token, by=by or settings.actor)
     if as_json:
-        print_json({"id": token, "revoked": None if revoked is None else revoked.isoformat()})
+        print_json({"id": token, "revoked": None if row.revoked is None else row.revoked.isoformat()})
     else:
         console(as_json=False).print(f"{token} does not count any more.", markup=False)
     return 0

@@ -72,15 +72,25 @@ def used(session: Session, token_id: str, *, now: datetime) -> None:
         session.flush()
 
 
+def require(session: Session, token_id: str) -> TokenRow:
+    """Return the token of that id.
+
+    Raises:
+        UsageError: there is none.
+    """
+    row = session.get(TokenRow, token_id)
+    if row is None:
+        raise UsageError(f"There is no token {token_id}.", hint="`gatekeeper token list` shows them.")
+    return row
+
+
 def revoke(session: Session, token_id: str, *, now: datetime) -> TokenRow:
     """End a token; one that was ended before stays ended since then.
 
     Raises:
         UsageError: there is none of that id.
     """
-    row = session.get(TokenRow, token_id)
-    if row is None:
-        raise UsageError(f"There is no token {token_id}.", hint="`gatekeeper token list` shows them.")
+    row = require(session, token_id)
     row.revoked = row.revoked or now
     session.flush()
     return row

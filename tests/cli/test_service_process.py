@@ -4,10 +4,12 @@ import json
 import shutil
 
 import pytest
+from pipeline_views import events_of
 from service_process import served
 
 from api.payloads import ProposalIn
 from gatekeeper.cli.opening import load_own_key
+from gatekeeper.cli.opening import workspace as opened_workspace
 from gatekeeper.cli.settings import load_settings
 from gatekeeper.client import Client, Refused
 
@@ -116,6 +118,8 @@ def test_a_token_is_made_listed_and_ended(project, gatekeeper):
     assert made["token"] not in json.dumps(listed)
     assert ended_now.code == 0
     assert [each["counts"] for each in after] == [False]
+    with opened_workspace(load_settings(), reach=False) as workspace:
+        assert events_of(workspace, made["id"]) == ["token.made", "token.ended"]
 
 
 @pytest.mark.parametrize(
