@@ -72,6 +72,10 @@ class Event(StrEnum):
     """Another key signs from here on. Subject: the key's purpose."""
     TRUST_PINNED = "trust.pinned"
     """What verifiers trust was written down anew. Subject: the trust file's digest."""
+    TOKEN_MADE = "token.made"  # noqa: S105  # the name of an event
+    """Somebody may call the service from here on. Subject: the token's id."""
+    TOKEN_ENDED = "token.ended"  # noqa: S105  # as above
+    """A token does not count any more. Subject: the token's id."""
     TEXT_ERASED = "text.erased"
     """Names or comments were deleted on request. Subject: what they belonged to."""
 
@@ -172,6 +176,8 @@ EVENTS: Mapping[Event, frozenset[str]] = MappingProxyType(
         Event.DRIFT_CLEARED: frozenset({"by"}),
         Event.KEY_ROTATED: frozenset({"old", "new"}),
         Event.TRUST_PINNED: frozenset({"policies", "approvers"}),
+        Event.TOKEN_MADE: frozenset({"holder", "roles", "expires"}),
+        Event.TOKEN_ENDED: frozenset({"holder"}),
         Event.TEXT_ERASED: frozenset({"what"}),
     }
 )

@@ -43,7 +43,9 @@ def build_app() -> typer.Typer:
         recall,
         reconcile,
         scan,
+        serve,
         status,
+        tokens,
         trust,
         verify,
         witness,
@@ -59,7 +61,7 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_options)
-    groups = (policy, ledger, keys, trust)
+    groups = (policy, ledger, keys, trust, tokens)
     for module in (
         demo,
         project,
@@ -75,6 +77,7 @@ def build_app() -> typer.Typer:
         quarantine,
         evaluation,
         *groups,
+        serve,
         witness,
     ):
         module.register(app)

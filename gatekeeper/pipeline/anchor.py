@@ -6,14 +6,13 @@ it is. What may become the anchor was admitted and live; earlier anchors stay in
 
 from datetime import UTC, datetime, timedelta
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from gatekeeper.core.errors import StateError
 from gatekeeper.core.states import State
 from gatekeeper.core.verdict import Outcome
 from gatekeeper.pipeline.break_glass import Asked
 from gatekeeper.pipeline.principal import ANCHOR
 from gatekeeper.pipeline.requests import Signer, Wish, agree, open_request
+from gatekeeper.pipeline.signatures import SigningKey
 from gatekeeper.pipeline.standing import binding_of
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import updates
@@ -27,7 +26,7 @@ def move_anchor(
     *,
     person: str,
     policy: Policy,
-    key: Ed25519PrivateKey,
+    key: SigningKey,
     reason: str = "",
     now: datetime | None = None,
 ) -> Asked:

@@ -9,19 +9,19 @@ not decided already. What is kept is signed with the person's own key, so that n
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.orm import Session
 
 from audits.ledger.events import Event
 from audits.ledger.log import append
-from audits.passport.decision import SignedDecision, sign_decision
-from audits.passport.dsse import key_id, public_text
+from audits.passport.decision import SignedDecision
+from audits.passport.dsse import key_id, parse_public
 from gatekeeper.core.digests import sha256_bytes
 from gatekeeper.core.errors import StateError, UsageError
 from gatekeeper.core.states import State
 from gatekeeper.core.verdict import Outcome
 from gatekeeper.pipeline.erase import require_told_apart
 from gatekeeper.pipeline.principal import CHAMPION, Principal
+from gatekeeper.pipeline.signatures import SigningKey, public_of, signed
 from gatekeeper.pipeline.standing import binding_of, deadline_of, needed_for, part_in, require_current
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import approvals, texts, updates
@@ -46,7 +46,7 @@ def approve(
     *,
     person: str,
     policy: Policy,
-    key: Ed25519PrivateKey,
+    key: SigningKey,
     comment: str = "",
     now: datetime | None = None,
 ) -> Decided:
@@ -67,7 +67,7 @@ def reject(
     *,
     person: str,
     policy: Policy,
-    key: Ed25519PrivateKey,
+    key: SigningKey,
     comment: str = "",
     now: datetime | None = None,
 ) -> Decided:
@@ -88,7 +88,7 @@ def _decide(
     *,
     person: str,
     policy: Policy,
-    key: Ed25519PrivateKey,
+    key: SigningKey,
     comment: str,
     now: datetime | None,
 ) -> Decided:
@@ -132,7 +132,7 @@ def _record(
     binding: Binding,
     person: str,
     policy: Policy,
-    key: Ed25519PrivateKey,
+    key: SigningKey,
     comment: str,
     deadline: datetime,
     moment: datetime,
@@ -142,22 +142,7 @@ def _record(
     if decision is Decision.APPROVE:
         require_told_apart(workspace, session, row, person)
     actor = workspace.remember(session, person)
-    envelope = sign_decision(
-        SignedDecision(
-            action="certify" if row.champion_version is None else "promote",
-            decision=decision.value,
-            update=row.id,
-            run=run.id,
-            request=None,
-            model=row.model,
-            alias=CHAMPION,
-            update_digest=binding.update_digest,
-            policy_digest=binding.policy_digest,
-            evidence_digest=binding.evidence_digest,
-            expires=rfc3339(deadline),
-        ),
-        key,
-    )
+    envelope = signed(decision_about(row, run, decision, binding, deadline), key)
     given = approvals.add(
         session,
         update_id=row.id,
@@ -177,7 +162,7 @@ def _record(
         "policy_digest": binding.policy_digest,
         "evidence_digest": binding.evidence_digest,
         "comment_digest": given.comment_digest,
-        "key": key_id(key.public_key().public_bytes_raw()),
+        "key": key_id(parse_public(public_of(key))),
         "envelope_digest": sha256_bytes(envelope.encode()),
     }
     required = needed_for(row, policy)
@@ -199,12 +184,31 @@ def _record(
     return Decided(state=State.APPROVED, given=standing, required=required)
 
 
+def decision_about(
+    row: UpdateRow, run: RunRow, decision: Decision, binding: Binding, deadline: datetime
+) -> SignedDecision:
+    """Return what a person's decision about a run says, word for word."""
+    return SignedDecision(
+        action="certify" if row.champion_version is None else "promote",
+        decision=decision.value,
+        update=row.id,
+        run=run.id,
+        request=None,
+        model=row.model,
+        alias=CHAMPION,
+        update_digest=binding.update_digest,
+        policy_digest=binding.policy_digest,
+        evidence_digest=binding.evidence_digest,
+        expires=rfc3339(deadline),
+    )
+
+
 def rfc3339(moment: datetime) -> str:
     """Return a moment in UTC as decisions write it, to the second."""
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def require_own_key(workspace: Workspace, principal: Principal, policy: Policy, key: Ed25519PrivateKey) -> None:
+def require_own_key(workspace: Workspace, principal: Principal, policy: Policy, key: SigningKey) -> None:
     """Return when the key is this person's, and verifiers would accept both it and the policy.
 
     Raises:
@@ -216,7 +220,7 @@ def require_own_key(workspace: Workspace, principal: Principal, policy: Policy, 
             f"{principal.name} has no key to sign with.",
             hint="They create one with `gatekeeper key create` and put it into principals.toml.",
         )
-    if public_text(key) != principal.key:
+    if public_of(key) != principal.key:
         raise UsageError(
             f"This is not {principal.name}'s key: principals.toml names another one.",
             hint="Decide as yourself, or correct principals.toml.",

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.orm import Session
 
 from audits.passport.check import BREAK_GLASS_LONGEST
@@ -24,6 +23,7 @@ from gatekeeper.core.verdict import Outcome, Verdict
 from gatekeeper.pipeline.principal import CHAMPION
 from gatekeeper.pipeline.requests import Signer, Wish, agree, open_request
 from gatekeeper.pipeline.rollback import former
+from gatekeeper.pipeline.signatures import SigningKey
 from gatekeeper.pipeline.standing import binding_of, part_in
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import promotions, requests, revocations, updates
@@ -34,7 +34,7 @@ ADMINISTRATORS: Final = 2
 """How many distinct administrators must agree."""
 
 _DECIDE_WITHIN: Final = timedelta(hours=24)
-_WAY_BACK_FOR: Final = timedelta(days=30)
+WAY_BACK_FOR: Final = timedelta(days=30)
 """How long after the limit the consent to go back still counts: a registry may be down when the time is over."""
 
 _NEVER_OVERRULED: Final = "artifact/format"
@@ -59,7 +59,7 @@ def break_glass(
     *,
     person: str,
     policy: Policy,
-    key: Ed25519PrivateKey,
+    key: SigningKey,
     incident: str,
     justification: str,
     hours: float = 72,
@@ -97,7 +97,7 @@ def break_glass(
     with workspace.store.transaction() as session:
         row = updates.require(session, update_id)
         _require_blocked(session, row, policy)
-        before = _live(workspace, session, row, present)
+        before = way_back_of(workspace, session, row, present)
         request = open_request(
             workspace,
             session,
@@ -125,7 +125,7 @@ def break_glass(
                 expected_previous=None,
                 required=1,
                 roles=(ADMIN,),
-                expires=moment + limit + _WAY_BACK_FOR,
+                expires=moment + limit + WAY_BACK_FOR,
                 incident=incident,
                 return_of=request.id,
             ),
@@ -159,7 +159,7 @@ def review(
     *,
     person: str,
     policy: Policy,
-    key: Ed25519PrivateKey,
+    key: SigningKey,
     justification: str,
     now: datetime | None = None,
 ) -> Asked:
@@ -241,7 +241,7 @@ def _can_run_code(verdict: Verdict) -> bool:
     return any(reason.gate == _NEVER_OVERRULED and reason.outcome is Outcome.BLOCK for reason in verdict.reasons)
 
 
-def _live(workspace: Workspace, session: Session, row: UpdateRow, present: str | None) -> UpdateRow:
+def way_back_of(workspace: Workspace, session: Session, row: UpdateRow, present: str | None) -> UpdateRow:
     """Return the update to go back to: the live one, or the newest admitted one before it."""
     history = promotions.history(session, registry_id=workspace.registry.id, model=row.model, alias=CHAMPION)
     if not history or history[0].version != present:

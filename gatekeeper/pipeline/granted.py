@@ -7,7 +7,6 @@ with any update: ``approve`` or ``reject`` names the request, ``promote`` names 
 from datetime import UTC, datetime
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.orm import Session
 
 from audits.passport.people import ADMIN
@@ -18,6 +17,7 @@ from gatekeeper.pipeline.break_glass import agree_to_break, require_way_back
 from gatekeeper.pipeline.moves import Promoted, carry_out, intend
 from gatekeeper.pipeline.register import register_blocked
 from gatekeeper.pipeline.requests import Signer, agree, close_way_back, refuse
+from gatekeeper.pipeline.signatures import SigningKey
 from gatekeeper.pipeline.standing import binding_of
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import requests, updates
@@ -39,7 +39,7 @@ def decide(
     *,
     person: str,
     policy: Policy,
-    key: Ed25519PrivateKey,
+    key: SigningKey,
     comment: str = "",
     now: datetime | None = None,
 ) -> Decided:

@@ -3,22 +3,23 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.orm import Session
 
 from audits.ledger.events import Event
 from audits.ledger.leaf import label
 from audits.ledger.log import append
-from audits.passport.decision import SignedDecision, sign_decision
-from audits.passport.dsse import key_id
+from audits.passport.decision import SignedDecision
+from audits.passport.dsse import key_id, parse_public
 from gatekeeper.core.digests import sha256_bytes
 from gatekeeper.core.errors import StateError, UsageError
 from gatekeeper.pipeline.approve import require_own_key, rfc3339
 from gatekeeper.pipeline.erase import require_told_apart
 from gatekeeper.pipeline.principal import ACTOR, Principal
+from gatekeeper.pipeline.signatures import SigningKey, named_in_advance, public_of, signed
 from gatekeeper.pipeline.standing import binding_of, part_in
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import requests, texts, updates
+from gatekeeper.store.approvals import Binding
 from gatekeeper.store.tables import Decision, RequestRow, RequestState, UpdateRow
 from policies.policy import Policy
 
@@ -50,7 +51,7 @@ class Signer:
     """Who decides, under which policy, when, and why."""
 
     person: str
-    key: Ed25519PrivateKey = field(repr=False)
+    key: SigningKey = field(repr=False)
     """The person's own."""
     policy: Policy
     moment: datetime
@@ -75,8 +76,14 @@ def open_request(
     run, _verdict, binding = binding_of(session, row)
     actor = workspace.remember(session, signer.person)
     justification = texts.keep(session, subject=row.id, body=wish.justification)
+    # A decision counts until what it lets live must be reviewed; what has no such limit, until others may decide.
+    request_id, ends = named_in_advance(
+        signer.key, wish.action, row.id, latest=wish.valid_until or wish.expires, moment=signer.moment
+    )
+    expires, valid_until = min(wish.expires, ends), None if wish.valid_until is None else ends
     request = requests.open_request(
         session,
+        request_id=request_id,
         action=wish.action,
         update_id=row.id,
         run_id=run.id,
@@ -85,10 +92,10 @@ def open_request(
         expected_previous=wish.expected_previous,
         opened_by=actor,
         required=wish.required,
-        expires=wish.expires,
+        expires=expires,
         incident=wish.incident,
         justification_digest=justification,
-        valid_until=wish.valid_until,
+        valid_until=valid_until,
         return_of=wish.return_of,
         now=signer.moment,
     )
@@ -111,8 +118,8 @@ def open_request(
             "incident": None if wish.incident is None else label(wish.incident),
             "justification_digest": justification,
             "required": wish.required,
-            "expires": rfc3339(wish.expires),
-            "valid_until": None if wish.valid_until is None else rfc3339(wish.valid_until),
+            "expires": rfc3339(expires),
+            "valid_until": None if valid_until is None else rfc3339(valid_until),
         },
     )
     return request
@@ -172,19 +179,16 @@ def _record(
     require_told_apart(workspace, session, row, person)
     _run, _verdict, binding = binding_of(session, row)
     actor = workspace.remember(session, person)
-    envelope = sign_decision(
-        SignedDecision(
+    envelope = signed(
+        decision_on(
+            row,
+            binding,
             action=request.action,
-            decision=decision.value,
-            update=row.id,
+            decision=decision,
             run=request.run_id,
             request=request.id,
-            model=row.model,
             alias=request.alias,
-            update_digest=binding.update_digest,
-            policy_digest=binding.policy_digest,
-            evidence_digest=binding.evidence_digest,
-            expires=rfc3339(request.valid_until or request.expires),
+            ends=request.valid_until or request.expires,
         ),
         key,
     )
@@ -206,9 +210,36 @@ def _record(
             "request": request.id,
             "action": request.action,
             "decision": decision.value,
-            "key": key_id(key.public_key().public_bytes_raw()),
+            "key": key_id(parse_public(public_of(key))),
             "envelope_digest": sha256_bytes(envelope.encode()),
         },
+    )
+
+
+def decision_on(
+    row: UpdateRow,
+    binding: Binding,
+    *,
+    action: str,
+    decision: Decision,
+    run: str,
+    request: str,
+    alias: str,
+    ends: datetime,
+) -> SignedDecision:
+    """Return what a person's decision about a request says, word for word."""
+    return SignedDecision(
+        action=action,
+        decision=decision.value,
+        update=row.id,
+        run=run,
+        request=request,
+        model=row.model,
+        alias=alias,
+        update_digest=binding.update_digest,
+        policy_digest=binding.policy_digest,
+        evidence_digest=binding.evidence_digest,
+        expires=rfc3339(ends),
     )
 
 

@@ -1,9 +1,7 @@
 """Revoke an update: no passport covers its bytes any more, wherever they are."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from datetime import UTC, datetime
 
 from audits.ledger.events import Event
 from audits.ledger.leaf import label
@@ -13,7 +11,8 @@ from gatekeeper.core.states import State
 from gatekeeper.pipeline.principal import CHAMPION
 from gatekeeper.pipeline.requests import Signer, Wish, agree, close_request, open_request
 from gatekeeper.pipeline.revocations import publish
-from gatekeeper.pipeline.rollback import rollback
+from gatekeeper.pipeline.rollback import OPEN_FOR, rollback
+from gatekeeper.pipeline.signatures import SigningKey
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import requests, revocations, updates
 from gatekeeper.store.tables import RequestState
@@ -21,7 +20,6 @@ from policies.policy import Policy
 
 ACTION = "revoke"
 DECIDED = "decided"
-_OPEN_FOR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +39,7 @@ def revoke(
     *,
     person: str,
     policy: Policy,
-    key: Ed25519PrivateKey,
+    key: SigningKey,
     reason: str = "",
     now: datetime | None = None,
 ) -> Revoked:
@@ -72,7 +70,7 @@ def revoke(
                 expected_previous=row.registered_version,
                 required=1,
                 roles=policy.approvals.roles,
-                expires=moment + _OPEN_FOR,
+                expires=moment + OPEN_FOR,
                 justification=reason,
             ),
             signer,

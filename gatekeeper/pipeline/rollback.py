@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.orm import Session
 
 from gatekeeper.core.errors import PromotionConflict, StateError
@@ -12,6 +11,7 @@ from gatekeeper.core.verdict import Outcome
 from gatekeeper.pipeline.moves import Promoted, carry_out, intend
 from gatekeeper.pipeline.principal import CHAMPION
 from gatekeeper.pipeline.requests import Signer, Wish, agree, open_request
+from gatekeeper.pipeline.signatures import SigningKey
 from gatekeeper.pipeline.standing import binding_of
 from gatekeeper.pipeline.turns import turn
 from gatekeeper.pipeline.workspace import Workspace
@@ -20,7 +20,7 @@ from gatekeeper.store.tables import PromotionKind, PromotionRow, UpdateRow
 from policies.policy import Policy
 
 ACTION = "rollback"
-_OPEN_FOR = timedelta(hours=1)
+OPEN_FOR = timedelta(hours=1)
 
 
 def rollback(
@@ -29,7 +29,7 @@ def rollback(
     *,
     person: str,
     policy: Policy,
-    key: Ed25519PrivateKey,
+    key: SigningKey,
     reason: str = "",
     now: datetime | None = None,
 ) -> Promoted:
@@ -70,7 +70,7 @@ def rollback(
                     expected_previous=present,
                     required=1,
                     roles=policy.approvals.roles,
-                    expires=moment + _OPEN_FOR,
+                    expires=moment + OPEN_FOR,
                     justification=reason,
                 ),
                 signer,

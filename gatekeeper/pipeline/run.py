@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 
 from gatekeeper.core.errors import InputError, StateError, UsageError
 from gatekeeper.core.gate import Progress, Resources, SilentProgress
+from gatekeeper.core.states import State, require_move
 from gatekeeper.core.suite_history import SuiteHistory
+from gatekeeper.core.update import Update
 from gatekeeper.pipeline.collect import Watcher
 from gatekeeper.pipeline.judge import judge
 from gatekeeper.pipeline.outcome import Checked
@@ -20,6 +22,7 @@ from gatekeeper.pipeline.register import register
 from gatekeeper.pipeline.submit import Proposal, require_known, require_named, submit
 from gatekeeper.pipeline.suite_history import StoredSuiteHistory
 from gatekeeper.pipeline.workspace import Workspace
+from gatekeeper.store import updates
 from policies.policy import Policy
 from regression import RegressionError, Session, Standing
 
@@ -67,17 +70,7 @@ def certify(
         UsageError: the policy cannot certify, or something named does not exist.
     """
     require_named(proposal)
-    if not policy.certify:
-        raise UsageError(
-            f"The policy {policy.name} has no certify section.", hint="Add absolute limits for a first champion."
-        )
-    present = workspace.registry.alias_version(proposal.model, CHAMPION)
-    former = last_promoted(workspace, proposal.model)
-    if present is not None or former is not None:
-        raise StateError(
-            f"{proposal.model} has a champion already: version {former or present}.",
-            hint="Propose an update to it instead: gatekeeper check. If its alias was deleted, set it back first.",
-        )
+    _require_certifiable(workspace, proposal.model, policy)
     return _evaluate(
         workspace,
         proposal,
@@ -87,6 +80,67 @@ def certify(
         champion=None,
         anchor=None,
     )
+
+
+def propose(workspace: Workspace, proposal: Proposal, policy: Policy, *, first: bool = False) -> Update:
+    """Write a proposal down, in state SUBMITTED, for :func:`evaluate` to judge later.
+
+    Raises:
+        UsageError, InputError, RegistryError, VerificationError: as :func:`check`.
+        StateError: it is meant as a first champion, and there is one.
+    """
+    require_named(proposal)
+    if first:
+        _require_certifiable(workspace, proposal.model, policy)
+    require_known(workspace, proposal.submitter)
+    return submit(workspace, proposal, None if first else champion_of(workspace, proposal.model))
+
+
+def evaluate(
+    workspace: Workspace, update_id: str, policy: Policy, resources: Resources, audience: Audience | None = None
+) -> Checked:
+    """Judge what was proposed before against what is live now, or as a first champion where nothing ever was.
+
+    Raises:
+        StateError: it is in no state to be judged.
+        UsageError, RegistryError, VerificationError: as :func:`check`.
+        InputError: its files changed.
+    """
+    told = audience or Audience()
+    with workspace.store.reading() as session:
+        row = updates.require(session, update_id)
+        require_move(row.state, State.EVALUATING)
+        update = updates.as_update(row)
+    present = workspace.registry.alias_version(update.model, CHAMPION)
+    first = present is None and last_promoted(workspace, update.model) is None
+    if first:
+        _require_certifiable(workspace, update.model, policy)
+    checked = judge(
+        workspace,
+        update,
+        policy,
+        champion=None if first else champion_of(workspace, update.model),
+        anchor=None if first else anchor_of(workspace, update.model),
+        resources=resources,
+        watcher=told.watcher,
+        progress=told.progress,
+    )
+    register(workspace, checked)
+    return checked
+
+
+def _require_certifiable(workspace: Workspace, model: str, policy: Policy) -> None:
+    if not policy.certify:
+        raise UsageError(
+            f"The policy {policy.name} has no certify section.", hint="Add absolute limits for a first champion."
+        )
+    present = workspace.registry.alias_version(model, CHAMPION)
+    former = last_promoted(workspace, model)
+    if present is not None or former is not None:
+        raise StateError(
+            f"{model} has a champion already: version {former or present}.",
+            hint="Propose an update to it instead: gatekeeper check. If its alias was deleted, set it back first.",
+        )
 
 
 def _evaluate(

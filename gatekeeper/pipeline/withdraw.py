@@ -5,11 +5,11 @@ from audits.ledger.log import append
 from gatekeeper.core.errors import StateError
 from gatekeeper.core.states import State
 from gatekeeper.pipeline.workspace import Workspace
-from gatekeeper.store import updates
+from gatekeeper.store import texts, updates
 
 
-def withdraw(workspace: Workspace, update_id: str, *, person: str) -> None:
-    """Move the update to WITHDRAWN.
+def withdraw(workspace: Workspace, update_id: str, *, person: str, comment: str = "") -> None:
+    """Move the update to WITHDRAWN; a comment is kept beside the record, erasable.
 
     Raises:
         StateError: this person did not propose it, or it is too late.
@@ -20,6 +20,7 @@ def withdraw(workspace: Workspace, update_id: str, *, person: str) -> None:
         if actor is None or actor != row.submitter:
             raise StateError(f"{person} did not propose {update_id}.", hint="Reject it instead: gatekeeper reject.")
         left = updates.move(session, update_id, State.WITHDRAWN)
+        texts.keep(session, subject=update_id, body=comment)
         append(
             session,
             type=Event.UPDATE_WITHDRAWN,

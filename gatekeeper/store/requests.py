@@ -28,12 +28,13 @@ def open_request(
     justification_digest: str | None = None,
     valid_until: datetime | None = None,
     return_of: str | None = None,
+    request_id: str | None = None,
     now: datetime | None = None,
 ) -> RequestRow:
-    """Write down what was asked for.
+    """Write down what was asked for, under a new id unless one is given.
 
     Raises:
-        StateError: the same is asked for already.
+        StateError: the same is asked for already, or the id was used before.
     """
     same = select(RequestRow).where(
         RequestRow.update_id == update_id, RequestRow.action == action, RequestRow.state == RequestState.OPEN
@@ -45,8 +46,10 @@ def open_request(
             f"Request {open_already.id} asks for the same already.",
             hint=f"Decide about it: gatekeeper approve {open_already.id} --as NAME.",
         )
+    if request_id is not None and session.get(RequestRow, request_id) is not None:
+        raise StateError(f"There was a request {request_id} before.", hint="Ask for what is to be signed again.")
     row = RequestRow(
-        id=f"req-{secrets.token_hex(8)}",
+        id=request_id or f"req-{secrets.token_hex(8)}",
         action=action,
         update_id=update_id,
         run_id=run_id,

@@ -26,6 +26,7 @@ from gatekeeper.store.tables.moves import (
 from gatekeeper.store.tables.people import PersonRow, TextRow
 from gatekeeper.store.tables.root import DIGEST, ID, NAME, PSEUDONYM, Table
 from gatekeeper.store.tables.rows import ReleaseRow, RowCountsRow
+from gatekeeper.store.tables.service import AnswerRow, TokenRow
 from gatekeeper.store.tables.words import Decision, DriftKind, PromotionKind, PromotionState, RequestState
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "ID",
     "NAME",
     "PSEUDONYM",
+    "AnswerRow",
     "ApprovalRow",
     "CheckpointRow",
     "Decision",
@@ -57,6 +59,7 @@ __all__ = [
     "SuiteUseRow",
     "Table",
     "TextRow",
+    "TokenRow",
     "UpdateRow",
     "VerdictRow",
     "WatchRow",

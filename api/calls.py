@@ -1,0 +1,187 @@
+"""One authenticated call: who, what exactly, under which conditions; and how it is answered once.
+
+The order of every write: who calls; has the same been asked before; is what the caller saw still what is there; do it;
+keep the answer. An answer is kept when the call ended as it would again (2xx, 409, 422); after anything else the same
+key may be tried again.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+from fastapi import Depends
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.identity import Caller
+from api.problems import Problem, request_id_of, response_for
+from api.service import Service, log, service_of
+from gatekeeper.core.digests import Digest, digest_of, sha256_bytes
+from gatekeeper.core.errors import GatekeeperError
+from gatekeeper.store import answers
+from gatekeeper.store.answers import Kept
+
+_LONGEST_KEY: Final = 200
+_KEPT: Final = frozenset({409, 422})
+_PASSED_ON: Final = ("etag", "location")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A request whose sender may make it."""
+
+    service: Service
+    caller: Caller
+    request_id: str
+    fingerprint: Digest
+    """Of method, path, query and body."""
+    key: str | None
+    """The caller's ``Idempotency-Key``."""
+    if_match: str | None
+    if_none_match: str | None
+
+    def once(self, act: Callable[[], Response]) -> Response:
+        """Answer a write: with what the same request was answered before, else by doing it.
+
+        Raises:
+            Problem: the key belongs to another request, or the same one is being worked on.
+        """
+        if self.key is None:
+            return act()
+        store, settings = self.service.workspace.store, self.service.settings
+        with store.transaction() as session:
+            claim = answers.claim(
+                session,
+                holder=self.caller.holder,
+                key=self.key,
+                request=self.fingerprint,
+                now=datetime.now(UTC),
+                patience=settings.claim_patience,
+            )
+        if claim.mine is None:
+            return _again(claim)
+        try:
+            response = self._ended(act)
+        except BaseException:
+            with store.transaction() as session:
+                answers.let_go(session, holder=self.caller.holder, key=self.key, mine=claim.mine)
+            raise
+        with store.transaction() as session:
+            if response.status_code in _KEPT or response.status_code < 300:
+                answers.keep(
+                    session,
+                    holder=self.caller.holder,
+                    key=self.key,
+                    mine=claim.mine,
+                    answer=_kept(response),
+                    expires=datetime.now(UTC) + settings.answers_kept,
+                )
+            else:
+                answers.let_go(session, holder=self.caller.holder, key=self.key, mine=claim.mine)
+        return response
+
+    def require_match(self, etag: str) -> None:
+        """Return when what the caller saw is what is there.
+
+        Raises:
+            Problem: it is not, or the caller does not say what they saw.
+        """
+        if self.if_match is None or self.if_match.strip() in {"", "*"}:
+            raise Problem(
+                "no-precondition",
+                "A change takes If-Match with the ETag of what was seen.",
+                hint="Read it first and send its ETag; * is not taken.",
+            )
+        if etag not in {each.strip() for each in self.if_match.split(",")}:
+            raise Problem("changed", "It has changed since it was read.", hint="Read it again.")
+
+    def _ended(self, act: Callable[[], Response]) -> Response:
+        try:
+            return act()
+        except (GatekeeperError, Problem) as error:
+            return response_for(error, self.request_id)
+
+
+async def call_of(request: Request) -> Call:
+    """Return the call that a request is; the route has found out who makes it."""
+    body = await request.body()
+    key = request.headers.get("idempotency-key")
+    if key is not None and not (0 < len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()):
+        raise Problem("payload", f"An Idempotency-Key has 1 to {_LONGEST_KEY} printable ASCII characters.")
+    return Call(
+        service=service_of(request),
+        caller=request.state.caller,
+        request_id=request_id_of(request),
+        fingerprint=digest_of([request.method, request.url.path, request.url.query, sha256_bytes(body)]),
+        key=key,
+        if_match=request.headers.get("if-match"),
+        if_none_match=request.headers.get("if-none-match"),
+    )
+
+
+Here = Annotated[Call, Depends(call_of)]
+"""What a route asks for."""
+
+
+def etag_of(model: BaseModel) -> str:
+    """Return the strong ETag of what is sent: the same exactly when every byte is."""
+    return f'"{hashlib.sha256(model.model_dump_json().encode()).hexdigest()[:32]}"'
+
+
+def answer(
+    model: BaseModel,
+    *,
+    status: int = 200,
+    tagged: bool = False,
+    call: Call | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return a success.
+
+    Args:
+        model: what is sent.
+        status: of HTTP.
+        tagged: whether it carries its ETag.
+        call: when given, ``If-None-Match`` is looked at.
+        headers: more of them.
+    """
+    more = dict(headers or {})
+    if tagged:
+        more["ETag"] = etag_of(model)
+        seen = {each.strip() for each in (call.if_none_match or "").split(",")} if call is not None else set()
+        if more["ETag"] in seen:
+            return Response(status_code=304, headers=more)
+    return Response(model.model_dump_json(), status_code=status, media_type="application/json", headers=more)
+
+
+def _again(claim: answers.Claim) -> Response:
+    if not claim.same:
+        raise Problem(
+            "key-used", "This Idempotency-Key was used for another request.", hint="Take a new key for a new request."
+        )
+    if claim.kept is None:
+        raise Problem(
+            "in-progress",
+            "The same request is being worked on.",
+            hint="Ask again with the same key: the answer is kept.",
+            headers={"Retry-After": "1"},
+        )
+    log.info("an earlier answer is repeated")
+    return Response(
+        claim.kept.body,
+        status_code=claim.kept.status,
+        media_type=claim.kept.media,
+        headers={**claim.kept.headers, "Idempotent-Replayed": "true"},
+    )
+
+
+def _kept(response: Response) -> Kept:
+    return Kept(
+        status=response.status_code,
+        media=response.media_type or response.headers.get("content-type"),
+        headers={name: response.headers[name] for name in _PASSED_ON if name in response.headers},
+        body=bytes(response.body),
+    )

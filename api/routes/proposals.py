@@ -1,0 +1,125 @@
+"""Proposing an update, and evaluating it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from starlette.responses import Response
+
+from api.calls import Call, Here, answer
+from api.finding import nothing_wrong_with_the_payload, require_seen, seen_now, update_at
+from api.guard import guarded_router
+from api.payloads import ProposalIn
+from api.problems import Problem
+from api.shapes import UpdateOut
+from gatekeeper.core.update import Provenance
+from gatekeeper.pipeline import run
+from gatekeeper.pipeline.run import Audience
+from gatekeeper.pipeline.submit import Proposal
+from gatekeeper.pipeline.workspace import Workspace
+
+router = guarded_router()
+
+_REGISTERED = "models:/"
+_INCOMING = "incoming:"
+
+
+@router.post("/v1/updates", response_model=UpdateOut, status_code=201, summary="Propose an update", tags=["updates"])
+def propose(proposal: ProposalIn, call: Here) -> Response:
+    """Write a proposal down on a copy of its own, as SUBMITTED. Whoever calls is who proposes."""
+
+    def act() -> Response:
+        workspace, policy = call.service.settled(), call.service.policy()
+        with _artifact(workspace, call, proposal.artifact) as artifact:
+            update = run.propose(
+                workspace,
+                Proposal(
+                    name=proposal.name,
+                    model=proposal.model,
+                    artifact=artifact,
+                    data=None if proposal.data is None else _incoming(call, proposal.data),
+                    submitter=call.caller.principal.name,
+                    base=None if proposal.base is None else _incoming(call, proposal.base),
+                    provenance=Provenance(
+                        method=proposal.method, trainer=proposal.trainer, sources=tuple(proposal.sources)
+                    ),
+                ),
+                policy,
+                first=proposal.first,
+            )
+        made = seen_now(workspace, call, update.id)
+        return answer(made, status=201, tagged=True, headers={"Location": f"/v1/updates/{update.id}"})
+
+    return call.once(act)
+
+
+@router.post(
+    "/v1/updates/{update_id}/runs",
+    response_model=UpdateOut,
+    status_code=201,
+    summary="Evaluate an update",
+    tags=["updates"],
+)
+def evaluate(update_id: str, call: Here) -> Response:
+    """Run the gates and let the policy decide. Answers when there is a verdict, which can take minutes."""
+
+    def act() -> Response:
+        workspace, policy = call.service.settled(), call.service.policy()
+        with call.service.turn(update_id):
+            require_seen(workspace, call, update_id, None)
+        told = call.service.board.open(update_id)
+        try:
+            with nothing_wrong_with_the_payload():
+                call.service.runner.evaluate(workspace, update_id, policy, Audience(watcher=told))
+        finally:
+            with workspace.store.reading() as session:
+                told.end(state=update_at(session, update_id).state.value)
+        judged = seen_now(workspace, call, update_id)
+        return answer(judged, status=201, tagged=True, headers={"Location": f"/v1/updates/{update_id}/verdict"})
+
+    return call.once(act)
+
+
+@contextmanager
+def _artifact(workspace: Workspace, call: Call, named: str) -> Iterator[Path]:
+    """Give the folder of what is proposed: a registered version, fetched, or what lies in the incoming folder.
+
+    Raises:
+        Problem: there is no such thing.
+    """
+    if not named.startswith(_REGISTERED):
+        yield _incoming(call, named)
+        return
+    model, _, version = named.removeprefix(_REGISTERED).partition("/")
+    if not workspace.registry.has_version(model, version):
+        raise Problem("payload", f"The registry has no version {version} of {model}.", hint="Name one that it has.")
+    workspace.versions_dir.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=workspace.versions_dir, prefix=".proposed-") as draft:
+        yield workspace.registry.fetch(model, version, into=Path(draft))
+
+
+def _incoming(call: Call, named: str) -> Path:
+    """Return what a name below the incoming folder stands for.
+
+    Raises:
+        Problem: there is no incoming folder, nothing of that name in it, or a link in it.
+    """
+    folder = call.service.settings.incoming
+    if folder is None:
+        raise Problem("payload", "This service has no incoming folder.", hint="Name a registered version.")
+    found = folder.resolve() / named.removeprefix(_INCOMING)
+    try:
+        inside = found.resolve().is_relative_to(folder.resolve()) and found.exists()
+        linked = inside and any(path.is_symlink() for path in (found, *found.rglob("*")))
+    except (OSError, RuntimeError, ValueError) as error:
+        raise _nothing_there() from error
+    if not inside or linked or found.resolve() != found:
+        raise _nothing_there()
+    return found
+
+
+def _nothing_there() -> Problem:
+    return Problem(
+        "payload", "The incoming folder holds no plain folder or file of that name.", hint="Links are not followed."
+    )

@@ -1,0 +1,102 @@
+"""What every route shares: the installation as it is now, the settings, and who evaluates."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from starlette.requests import Request
+
+from api.problems import Problem
+from api.progress import Board
+from api.rates import Rates
+from api.runner import Runner
+from api.settings import ServiceSettings
+from gatekeeper.core.errors import UsageError
+from gatekeeper.pipeline.lapse import lapse
+from gatekeeper.pipeline.moves import recover
+from gatekeeper.pipeline.workspace import Workspace
+from policies.policy import Policy
+
+log = logging.getLogger("gatekeeper.api")
+
+
+@dataclass(slots=True)
+class _Line:
+    """Who waits to change one thing."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    people: int = 0
+
+
+class Service:
+    """One installation behind one interface."""
+
+    def __init__(self, workspace: Workspace, settings: ServiceSettings, runner: Runner) -> None:
+        self._opened = workspace
+        self.settings = settings
+        self.runner = runner
+        self.rates = Rates(settings)
+        self.board = Board()
+        self.listening = 0
+        """How many follow evaluations; changed on the event loop alone."""
+        self._lines: dict[str, _Line] = {}
+        self._guard = threading.Lock()
+
+    @property
+    def workspace(self) -> Workspace:
+        """The installation with the people and the trust that apply now.
+
+        Raises:
+            Problem: its files are wrong.
+        """
+        try:
+            return self.settings.refresh(self._opened)
+        except UsageError as error:
+            raise Problem("setup", error.message, hint=error.hint) from error
+
+    def policy(self) -> Policy:
+        """Return the policy that applies now.
+
+        Raises:
+            PolicyError: it does not load.
+        """
+        return self.settings.policy()
+
+    def settled(self) -> Workspace:
+        """Return the installation, after what a dead process left under way, or time has ended, is settled.
+
+        Raises:
+            RegistryError: the registry cannot be asked.
+        """
+        workspace = self.workspace
+        recover(workspace)
+        lapse(workspace)
+        return workspace
+
+    @contextmanager
+    def turn(self, subject: str) -> Iterator[None]:
+        """Let one caller at a time change one thing, so that nothing moves between an ``If-Match`` and its change.
+
+        That holds within this process. Between processes the pipeline's own conditions decide who comes first.
+        """
+        with self._guard:
+            line = self._lines.setdefault(subject, _Line())
+            line.people += 1
+        try:
+            with line.lock:
+                yield
+        finally:
+            with self._guard:
+                line.people -= 1
+                if not line.people:
+                    self._lines.pop(subject, None)
+
+
+def service_of(request: Request) -> Service:
+    """Return the service that a request came to."""
+    found = request.app.state.service
+    if not isinstance(found, Service):
+        raise RuntimeError("the application was not made by create_app")
+    return found

@@ -1,0 +1,52 @@
+"""What a service is told once, where it is started."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from gatekeeper.core.digests import Digest
+from gatekeeper.pipeline.workspace import Workspace
+from policies.policy import Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoneUser:
+    """The one person who uses a service on their own machine, by a token that is written down nowhere."""
+
+    person: str
+    digest: Digest
+    """SHA-256 of the token's text."""
+
+
+def unchanged(workspace: Workspace) -> Workspace:
+    """Return the workspace as it is."""
+    return workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceSettings:
+    """How a service behaves."""
+
+    policy: Callable[[], Policy]
+    """Gives the policy that applies now."""
+    refresh: Callable[[Workspace], Workspace] = unchanged
+    """Gives the workspace with the people and the trust that apply now; asked before every request."""
+    lone: LoneUser | None = None
+    """``None`` where tokens are made with ``gatekeeper token create``."""
+    incoming: Path | None = None
+    """Folder below which proposers leave files that they may name; ``None``: only registered versions."""
+    reads_per_minute: int = 600
+    """By token."""
+    writes_per_minute: int = 120
+    """By token."""
+    failures_per_minute: int = 20
+    """Calls without a token that counts, by address."""
+    answers_kept: timedelta = timedelta(hours=24)
+    """How long the answer under an ``Idempotency-Key`` is repeated."""
+    claim_patience: timedelta = timedelta(hours=1)
+    """After so long without an answer, whoever worked under a key counts as dead."""
+    most_bytes: int = 1 << 20
+    """Longest body of a request."""
+    most_waiting: int = 4
+    """How many evaluations may wait for the one that is going on."""

@@ -1,0 +1,97 @@
+"""Answers of the service to requests that their callers gave a key: claimed first, kept when given, gone when old."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, update
+from sqlalchemy.orm import Session
+
+from gatekeeper.core.digests import Digest
+from gatekeeper.store.tables import AnswerRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """An answer that was given before."""
+
+    status: int
+    media: str | None
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What became of a key: it is ours to work on, or somebody was here before."""
+
+    mine: str | None
+    """Proof of the claim; ``None`` when somebody else has it."""
+    same: bool = True
+    """Whether the earlier request under this key was the same."""
+    kept: Kept | None = None
+    """The earlier answer; ``None`` while somebody works on it."""
+
+
+def claim(session: Session, *, holder: str, key: str, request: Digest, now: datetime, patience: timedelta) -> Claim:
+    """Take a key for a request, unless it was taken before.
+
+    Args:
+        session: a transaction; of two that claim one key, the second sees what the first wrote.
+        holder: pseudonym of who calls; keys of different callers have nothing to do with each other.
+        key: as the caller chose it.
+        request: digest of what is asked for.
+        now: the present moment.
+        patience: after so long without an answer, whoever had the key counts as dead.
+    """
+    session.execute(delete(AnswerRow).where(AnswerRow.expires <= now))
+    row = session.get(AnswerRow, (holder, key))
+    if row is not None:
+        kept = None
+        if row.status is not None:
+            headers = row.headers if isinstance(row.headers, dict) else {}
+            kept = Kept(
+                status=row.status,
+                media=row.media,
+                headers={name: str(value) for name, value in headers.items()},
+                body=row.body or b"",
+            )
+        return Claim(mine=None, same=row.request == request, kept=kept)
+    mine = secrets.token_hex(16)
+    session.add(
+        AnswerRow(
+            holder=holder,
+            key=key,
+            request=request,
+            claim=mine,
+            status=None,
+            headers={},
+            media=None,
+            body=None,
+            begun=now,
+            expires=now + patience,
+        )
+    )
+    session.flush()
+    return Claim(mine=mine)
+
+
+def keep(session: Session, *, holder: str, key: str, mine: str, answer: Kept, expires: datetime) -> None:
+    """Keep the answer to what was claimed; nothing is kept for whoever lost the claim meanwhile."""
+    session.execute(
+        update(AnswerRow)
+        .where(AnswerRow.holder == holder, AnswerRow.key == key, AnswerRow.claim == mine)
+        .values(
+            status=answer.status,
+            media=answer.media,
+            headers=dict(answer.headers),
+            body=answer.body,
+            expires=expires,
+        )
+    )
+
+
+def let_go(session: Session, *, holder: str, key: str, mine: str) -> None:
+    """Give a claim back, so that the same key can be tried again."""
+    session.execute(delete(AnswerRow).where(AnswerRow.holder == holder, AnswerRow.key == key, AnswerRow.claim == mine))

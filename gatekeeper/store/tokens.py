@@ -1,0 +1,96 @@
+"""Tokens of the service: written down by their digest, found by it, and ended."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from gatekeeper.core.digests import sha256_bytes
+from gatekeeper.core.errors import UsageError
+from gatekeeper.store.tables import TokenRow
+
+PREFIX: Final = "gk_"
+"""What every token begins with, so that whoever searches for leaked secrets finds it."""
+
+_BYTES: Final = 32
+_NOTED_EVERY: Final = timedelta(minutes=1)
+
+
+def new_token() -> str:
+    """Return a token: the prefix and 256 random bits, in 43 characters of base64url."""
+    return PREFIX + secrets.token_urlsafe(_BYTES)
+
+
+def add(
+    session: Session, token: str, *, holder: str, roles: Sequence[str], now: datetime, expires: datetime
+) -> TokenRow:
+    """Write down that a token counts from now on; the token's text is not kept."""
+    row = TokenRow(
+        id=f"tok-{secrets.token_hex(8)}",
+        digest=sha256_bytes(token.encode()),
+        holder=holder,
+        roles=sorted(set(roles)),
+        created=now,
+        expires=expires,
+        last_used=None,
+        revoked=None,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def find(session: Session, token: str) -> TokenRow | None:
+    """Return the row of a token, whether or not it still counts; ``None`` for a token nobody made."""
+    return session.scalars(select(TokenRow).where(TokenRow.digest == sha256_bytes(token.encode()))).one_or_none()
+
+
+def all_tokens(session: Session) -> list[TokenRow]:
+    """Return every token ever made, oldest first."""
+    return list(session.scalars(select(TokenRow).order_by(TokenRow.created, TokenRow.id)))
+
+
+def any_counts(session: Session, *, now: datetime) -> bool:
+    """Return whether there is a token that counts now."""
+    query = select(TokenRow.id).where(TokenRow.revoked.is_(None), TokenRow.expires > now).limit(1)
+    return session.scalars(query).first() is not None
+
+
+def is_noted(row: TokenRow, *, now: datetime) -> bool:
+    """Return whether the present use need not be written down: one was within the last minute."""
+    return row.last_used is not None and now - row.last_used < _NOTED_EVERY
+
+
+def used(session: Session, token_id: str, *, now: datetime) -> None:
+    """Write down that a token was used."""
+    row = session.get(TokenRow, token_id)
+    if row is not None:
+        row.last_used = now
+        session.flush()
+
+
+def require(session: Session, token_id: str) -> TokenRow:
+    """Return the token of that id.
+
+    Raises:
+        UsageError: there is none.
+    """
+    row = session.get(TokenRow, token_id)
+    if row is None:
+        raise UsageError(f"There is no token {token_id}.", hint="`gatekeeper token list` shows them.")
+    return row
+
+
+def revoke(session: Session, token_id: str, *, now: datetime) -> TokenRow:
+    """End a token; one that was ended before stays ended since then.
+
+    Raises:
+        UsageError: there is none of that id.
+    """
+    row = require(session, token_id)
+    row.revoked = row.revoked or now
+    session.flush()
+    return row
