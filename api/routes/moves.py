@@ -23,8 +23,8 @@ def promote(update_id: str, promotion: PromotionIn, call: Here) -> Response:
     """Point the champion to an approved update, with a passport; everything it rests on is checked once more."""
 
     def act() -> Response:
-        workspace, policy = call.service.settled(), call.service.policy()
         with call.service.turn(update_id):
+            workspace, policy = call.service.settled(), call.service.policy()
             require_seen(workspace, call, update_id, promotion.seen)
             with nothing_wrong_with_the_payload():
                 return answer(_promoted(move_alias(workspace, update_id, policy=policy)))
@@ -37,8 +37,8 @@ def revoke(update_id: str, signed: SignedIn, call: Here) -> Response:
     """Put an update's bytes on the signed revocation list; the live one is rolled back first."""
 
     def act() -> Response:
-        workspace, policy = call.service.settled(), call.service.policy()
         with call.service.turn(update_id):
+            workspace, policy = call.service.settled(), call.service.policy()
             require_seen(workspace, call, update_id, None)
             require_domain(call, policy)
             key = signed_by(call.caller.principal, signed.envelopes)
