@@ -1,7 +1,7 @@
 """How many reads and writes a service answers, and how long they take.
 
-One service process over SQLite and the world whose updates are judged in milliseconds; callers in this process, each
-with a connection of their own, ask as fast as they are answered. A read is one update with its ETag. A write is a whole
+One service process over SQLite and the world whose updates are judged in milliseconds; callers in this process ask as
+fast as they are answered, each with a connection of their own. A read is one update with its ETag. A write is a whole
 proposal of a few bytes: its files are copied, hashed and written down, durably, with a ledger entry.
 
 Run with ``python -m tests.benchmarks.api_load [--seconds S] [--callers N]``.
