@@ -1,7 +1,7 @@
 """From rows to what is sent. Nothing here decides anything."""
 
 from datetime import UTC, datetime
-from typing import Literal, TypeAlias, cast
+from typing import Final, Literal, TypeAlias, cast
 
 from sqlalchemy.orm import Session
 
@@ -17,7 +17,7 @@ from api.shapes import (
     UpdateOut,
     VerdictOut,
 )
-from gatekeeper.core.digests import plain
+from gatekeeper.core.digests import Digest, plain
 from gatekeeper.core.findings import GateReport
 from gatekeeper.core.verdict import Verdict
 from gatekeeper.pipeline.standing import deadline_of, needed_for
@@ -27,6 +27,23 @@ from gatekeeper.store.tables import ApprovalRow, RequestRow, RunRow, UpdateRow
 from policies.policy import Policy
 
 Outcome: TypeAlias = Literal["ADMIT", "REVIEW", "BLOCK"]
+
+
+class _LastDigest:
+    """The digest of the policy that was asked about last: making one of a long policy takes 7 ms."""
+
+    def __init__(self) -> None:
+        self._known: tuple[Policy, Digest] | None = None
+
+    def of(self, policy: Policy) -> Digest:
+        """Return the digest of a policy, which is frozen: the same object has the same digest."""
+        known = self._known
+        if known is None or known[0] is not policy:
+            known = self._known = (policy, policy.digest)
+        return known[1]
+
+
+_LAST_DIGEST: Final = _LastDigest()
 
 
 def update_out(session: Session, row: UpdateRow, policy: Policy | None, *, now: datetime | None = None) -> UpdateOut:
@@ -174,6 +191,6 @@ def _count(
         evidence_digest=verdict.evidence_digest,
     )
     given = len(approvals.standing(session, run.id, binding=binding, now=now))
-    if policy is None or policy.digest != verdict.policy_digest:
+    if policy is None or _LAST_DIGEST.of(policy) != verdict.policy_digest:
         return ApprovalCountOut(given=given, required=None, expires=None)
     return ApprovalCountOut(given=given, required=needed_for(row, policy), expires=deadline_of(run, policy))

@@ -5,99 +5,23 @@ they were read, and a decision about it says exactly those, or is not made.
 """
 
 import json
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Final, Generic, Self, TypeVar
-from urllib.parse import quote
+from collections.abc import Mapping
+from typing import Any, Final
 
-import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from api import shapes
-from api.payloads import DecisionIn, PromotionIn, ProposalIn, SeenIn, SignedIn, WithdrawalIn
+from api.payloads import DecisionIn, GlassIn, PromotionIn, ProposalIn, ReviewIn, SeenIn, SignedIn, WithdrawalIn
 from audits.passport.decision import SignedDecision, sign_decision
-from gatekeeper.client.calls import Calls
+from gatekeeper.client.reading import Reader, Seen, path_of
 from gatekeeper.core.errors import InputError, VerificationError
-from gatekeeper.core.states import State
 
 _DECISION: Final[TypeAdapter[SignedDecision]] = TypeAdapter(SignedDecision)
-_RUNS_TAKE: Final = httpx.Timeout(10, read=3600)
-
-Shape_co = TypeVar("Shape_co", bound=BaseModel, covariant=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen(Generic[Shape_co]):
-    """Something that was read, and the ETag it was read with."""
-
-    value: Shape_co
-    etag: str
-
-
-class Client:
+class Client(Reader):
     """Calls one service as one person."""
-
-    def __init__(
-        self,
-        url: str,
-        token: str,
-        *,
-        http: httpx.Client | None = None,
-        wait: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._http = http or httpx.Client(base_url=url, timeout=_RUNS_TAKE)
-        self._http.headers["Authorization"] = f"Bearer {token}"
-        self._calls = Calls(self._http, wait=wait)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Give the connections back."""
-        self._http.close()
-
-    def me(self) -> shapes.MeOut:
-        """Return who the token belongs to."""
-        return self._calls.get("/v1/me", shapes.MeOut)[0]
-
-    def updates(
-        self, *, model: str | None = None, states: Sequence[State] = (), proposer: str | None = None
-    ) -> Iterator[shapes.UpdateOut]:
-        """Yield updates, newest first, a page at a time."""
-        cursor: str | None = None
-        while True:
-            wanted: dict[str, Any] = {"model": model, "proposer": proposer, "cursor": cursor, "state": list(states)}
-            page, _answer = self._calls.get(
-                "/v1/updates", shapes.UpdatesOut, {name: value for name, value in wanted.items() if value}
-            )
-            yield from page.items
-            cursor = page.next
-            if cursor is None:
-                return
-
-    def update(self, update_id: str) -> Seen[shapes.UpdateOut]:
-        """Return an update as it is now."""
-        return self._seen(_path("updates", update_id), shapes.UpdateOut)
-
-    def verdict(self, update_id: str) -> shapes.VerdictOut:
-        """Return what the policy decided."""
-        return self._calls.get(_path("updates", update_id, "verdict"), shapes.VerdictOut)[0]
-
-    def evidence(self, update_id: str) -> shapes.EvidenceOut:
-        """Return what every gate measured."""
-        return self._calls.get(_path("updates", update_id, "evidence"), shapes.EvidenceOut)[0]
-
-    def decisions(self, update_id: str) -> list[shapes.DecisionOut]:
-        """Return who decided what."""
-        return self._calls.get(_path("updates", update_id, "approvals"), shapes.DecisionsOut)[0].items
 
     def propose(self, proposal: ProposalIn) -> shapes.UpdateOut:
         """Propose an update; it waits to be evaluated."""
@@ -105,7 +29,7 @@ class Client:
 
     def run(self, seen: Seen[shapes.UpdateOut]) -> shapes.UpdateOut:
         """Evaluate an update and wait for its verdict."""
-        return self._calls.post(_path("updates", seen.value.id, "runs"), shapes.UpdateOut, etag=seen.etag)
+        return self._calls.post(path_of("updates", seen.value.id, "runs"), shapes.UpdateOut, etag=seen.etag)
 
     def approve(self, seen: Seen[shapes.UpdateOut], key: Ed25519PrivateKey, *, comment: str = "") -> shapes.UpdateOut:
         """Agree to exactly what was seen, signed with one's own key.
@@ -127,12 +51,12 @@ class Client:
     def withdraw(self, seen: Seen[shapes.UpdateOut], *, comment: str = "") -> shapes.UpdateOut:
         """Take one's own proposal back."""
         body = WithdrawalIn(seen=_digests(seen.value), comment=comment)
-        return self._calls.post(_path("updates", seen.value.id, "withdraw"), shapes.UpdateOut, body, etag=seen.etag)
+        return self._calls.post(path_of("updates", seen.value.id, "withdraw"), shapes.UpdateOut, body, etag=seen.etag)
 
     def promote(self, seen: Seen[shapes.UpdateOut]) -> shapes.PromotedOut:
         """Put an approved update live."""
         body = PromotionIn(seen=_digests(seen.value))
-        return self._calls.post(_path("updates", seen.value.id, "promote"), shapes.PromotedOut, body, etag=seen.etag)
+        return self._calls.post(path_of("updates", seen.value.id, "promote"), shapes.PromotedOut, body, etag=seen.etag)
 
     def revoke(self, seen: Seen[shapes.UpdateOut], key: Ed25519PrivateKey, *, reason: str = "") -> shapes.RevokedOut:
         """Revoke an update's bytes; the live one is rolled back first.
@@ -141,21 +65,13 @@ class Client:
             VerificationError: the service asks for a signature under something else.
             Refused: it does not take the decision.
         """
-        decisions = self._to_sign(_path("updates", seen.value.id, "to-sign"), "revoke")
+        decisions = self._to_sign(path_of("updates", seen.value.id, "to-sign"), "revoke")
         for each in decisions:
             _require(each.model == seen.value.model and each.decision == "approve", "another model")
             _require(each.action == "rollback" or each.update == seen.value.id, "another update")
             _require(each.action in {"rollback", "revoke"}, "another action")
         body = SignedIn(envelopes=[sign_decision(each, key) for each in decisions], reason=reason)
-        return self._calls.post(_path("updates", seen.value.id, "revoke"), shapes.RevokedOut, body, etag=seen.etag)
-
-    def model(self, name: str) -> Seen[shapes.ModelOut]:
-        """Return what a model's aliases point to now."""
-        return self._seen(_path("models", name), shapes.ModelOut)
-
-    def lineage(self, name: str) -> shapes.LineageOut:
-        """Return a model's champions so far."""
-        return self._calls.get(_path("models", name, "lineage"), shapes.LineageOut)[0]
+        return self._calls.post(path_of("updates", seen.value.id, "revoke"), shapes.RevokedOut, body, etag=seen.etag)
 
     def rollback(self, seen: Seen[shapes.ModelOut], key: Ed25519PrivateKey, *, reason: str = "") -> shapes.PromotedOut:
         """Point a model's champion to the version before.
@@ -164,34 +80,77 @@ class Client:
             VerificationError: the service asks for a signature under something else.
             Refused: it does not take the decision.
         """
-        decisions = self._to_sign(_path("models", seen.value.name, "to-sign"), None)
+        decisions = self._to_sign(path_of("models", seen.value.name, "to-sign"))
         for each in decisions:
             _require((each.model, each.action) == (seen.value.name, "rollback"), "something else than going back")
         body = SignedIn(envelopes=[sign_decision(each, key) for each in decisions], reason=reason)
-        return self._calls.post(_path("models", seen.value.name, "rollback"), shapes.PromotedOut, body, etag=seen.etag)
+        return self._calls.post(
+            path_of("models", seen.value.name, "rollback"), shapes.PromotedOut, body, etag=seen.etag
+        )
 
-    def checkpoint(self) -> shapes.CheckpointOut:
-        """Return a signed checkpoint over the whole ledger."""
-        return self._calls.get("/v1/ledger/checkpoint", shapes.CheckpointOut)[0]
+    def decide(
+        self, seen: Seen[shapes.RequestOut], key: Ed25519PrivateKey, *, agree: bool, comment: str = ""
+    ) -> shapes.RequestOut:
+        """Agree to a request, or refuse it; agreeing to break the glass also signs for the way back.
 
-    def proof(self, seq: int) -> shapes.ProofOut:
-        """Return a proof that an entry is in the ledger."""
-        return self._calls.get(f"/v1/ledger/entries/{seq}/proof", shapes.ProofOut)[0]
+        Raises:
+            VerificationError: the service asks for a signature under something else.
+            Refused: it does not take the decision.
+        """
+        request, word = seen.value, "approve" if agree else "reject"
+        decisions = self._to_sign(path_of("requests", request.id, "to-sign"), word)
+        for each in decisions:
+            own = (each.request, each.action, each.update) == (request.id, request.action, request.update)
+            _require(each.model == request.model and (own or _is_way_back(each, request.action)), "another request")
+            _require(each.decision == word, "another decision")
+        body = SignedIn(envelopes=[sign_decision(each, key) for each in decisions], reason=comment)
+        return self._calls.post(path_of("requests", request.id, word), shapes.RequestOut, body, etag=seen.etag)
 
-    def entries(self, *, first: int = 0, subject: str | None = None) -> Iterator[shapes.EntryOut]:
-        """Yield entries of the ledger in order, a page at a time."""
-        following: int | None = first
-        while following is not None:
-            wanted = {"first": following, **({"subject": subject} if subject else {})}
-            page, _answer = self._calls.get("/v1/ledger/entries", shapes.EntriesOut, wanted)
-            yield from page.items
-            following = page.next
+    def anchor(self, seen: Seen[shapes.UpdateOut], key: Ed25519PrivateKey, *, reason: str = "") -> shapes.RequestOut:
+        """Ask to make an update the anchor.
+
+        Raises:
+            VerificationError, Refused: as :meth:`decide`.
+        """
+        envelopes = self._asking(seen, key, {"action": "anchor"})
+        body = SignedIn(envelopes=envelopes, reason=reason)
+        return self._calls.post(path_of("updates", seen.value.id, "anchor"), shapes.RequestOut, body, etag=seen.etag)
+
+    def break_glass(
+        self,
+        seen: Seen[shapes.UpdateOut],
+        key: Ed25519PrivateKey,
+        *,
+        incident: str,
+        justification: str,
+        hours: float = 72,
+    ) -> shapes.RequestOut:
+        """Ask to put a blocked update live for a limited time, and sign for the way back.
+
+        Raises:
+            VerificationError, Refused: as :meth:`decide`.
+        """
+        envelopes = self._asking(seen, key, {"action": "break-glass", "hours": hours})
+        body = GlassIn(envelopes=envelopes, incident=incident, justification=justification, hours=hours)
+        return self._calls.post(
+            path_of("updates", seen.value.id, "break-glass"), shapes.RequestOut, body, etag=seen.etag
+        )
+
+    def review(self, seen: Seen[shapes.UpdateOut], key: Ed25519PrivateKey, *, justification: str) -> shapes.RequestOut:
+        """Ask to keep what two administrators put live over its verdict.
+
+        Raises:
+            VerificationError, Refused: as :meth:`decide`.
+        """
+        envelopes = self._asking(seen, key, {"action": "review"})
+        body = ReviewIn(envelopes=envelopes, justification=justification)
+        return self._calls.post(path_of("updates", seen.value.id, "review"), shapes.RequestOut, body, etag=seen.etag)
 
     def _decide(
         self, seen: Seen[shapes.UpdateOut], word: str, key: Ed25519PrivateKey, comment: str
     ) -> shapes.UpdateOut:
         update = seen.value
-        (decision,) = self._to_sign(_path("updates", update.id, "to-sign"), word)
+        (decision,) = self._to_sign(path_of("updates", update.id, "to-sign"), word)
         _require(
             (decision.update, decision.model, decision.decision) == (update.id, update.model, word), "another update"
         )
@@ -200,28 +159,34 @@ class Client:
         now = update.digests
         _require(bound == (now.update_digest, now.policy_digest, now.evidence_digest), "other digests")
         body = DecisionIn(envelope=sign_decision(decision, key), seen=_digests(update), comment=comment)
-        return self._calls.post(_path("updates", update.id, word), shapes.UpdateOut, body, etag=seen.etag)
+        return self._calls.post(path_of("updates", update.id, word), shapes.UpdateOut, body, etag=seen.etag)
 
-    def _to_sign(self, path: str, action: str | None) -> list[SignedDecision]:
-        asked, _answer = self._calls.get(path, shapes.ToSignOut, {} if action is None else {"action": action})
+    def _asking(self, seen: Seen[shapes.UpdateOut], key: Ed25519PrivateKey, wanted: Mapping[str, Any]) -> list[str]:
+        """Return what asking for something takes, signed."""
+        update, action = seen.value, str(wanted["action"])
+        decisions = self._to_sign(path_of("updates", update.id, "to-sign"), **wanted)
+        for each in decisions:
+            own = (each.action, each.update, each.update_digest) == (action, update.id, update.digests.update_digest)
+            _require(each.model == update.model and (own or _is_way_back(each, action)), "something else")
+            _require(each.decision == "approve", "another decision")
+        return [sign_decision(each, key) for each in decisions]
+
+    def _to_sign(self, path: str, action: str | None = None, **more: Any) -> list[SignedDecision]:
+        wanted = more if action is None else {"action": action, **more}
+        asked, _answer = self._calls.get(path, shapes.ToSignOut, wanted)
         try:
             return [_DECISION.validate_json(json.dumps(each)) for each in asked.decisions]
         except ValidationError as error:
             raise InputError("What the service gives to sign is no decision.", hint="Sign nothing.") from error
 
-    def _seen(self, path: str, shape: type[Shape_co]) -> Seen[Shape_co]:
-        value, answer = self._calls.get(path, shape)
-        if answer.etag is None:
-            raise InputError("The service sent no ETag.", hint="Is it another version?")
-        return Seen(value=value, etag=answer.etag)
-
-
-def _path(*parts: str) -> str:
-    return "/v1/" + "/".join(quote(part, safe="") for part in parts)
-
 
 def _digests(update: shapes.UpdateOut) -> SeenIn:
     return SeenIn.model_validate(update.digests.model_dump())
+
+
+def _is_way_back(decision: SignedDecision, action: str) -> bool:
+    """Return whether a decision is the way back that is signed for together with breaking the glass."""
+    return action == "break-glass" and decision.action == "rollback"
 
 
 def _require(holds: bool, what: str) -> None:

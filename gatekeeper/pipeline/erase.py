@@ -20,7 +20,7 @@ from audits.ledger.log import append
 from gatekeeper.core.errors import StateError, UsageError
 from gatekeeper.pipeline.submit import require_known
 from gatekeeper.pipeline.workspace import Workspace
-from gatekeeper.store import approvals, entries, people, requests, texts, updates
+from gatekeeper.store import answers, approvals, entries, people, requests, texts, updates
 from gatekeeper.store.tables import Decision, UpdateRow
 
 PERSON = "person"
@@ -63,6 +63,7 @@ def erase_person(workspace: Workspace, person: str, *, by: str) -> Erased:
         for update_id in trained:
             updates.rename_trainer(session, update_id, known_as)
         people.erase(session, known_as)
+        answers.forget(session)
         entry = append(
             session,
             type=Event.TEXT_ERASED,
@@ -125,6 +126,7 @@ def _erase_texts(workspace: Workspace, subject: str, digests: Sequence[str], *, 
     with workspace.store.transaction() as session:
         actor = workspace.remember(session, by)
         gone = [digest for digest in digests if texts.erase(session, digest)]
+        answers.forget(session)
         said = [
             append(session, type=Event.TEXT_ERASED, actor=actor, subject=subject, data={"what": digest})
             for digest in gone

@@ -92,6 +92,11 @@ def keep(session: Session, *, holder: str, key: str, mine: str, answer: Kept, ex
     )
 
 
+def forget(session: Session) -> None:
+    """Delete every answer that was given: any of them may hold a name or a text. What is worked on stays."""
+    session.execute(delete(AnswerRow).where(AnswerRow.status.is_not(None)))
+
+
 def let_go(session: Session, *, holder: str, key: str, mine: str) -> None:
     """Give a claim back, so that the same key can be tried again."""
     session.execute(delete(AnswerRow).where(AnswerRow.holder == holder, AnswerRow.key == key, AnswerRow.claim == mine))

@@ -5,9 +5,12 @@ from datetime import timedelta
 
 from fastapi.testclient import TestClient
 from service_world import Person, World, as_json
+from sqlalchemy import select
 
 from gatekeeper.core.errors import RegistryError
+from gatekeeper.pipeline.erase import erase_texts_about
 from gatekeeper.store import approvals, listing
+from gatekeeper.store.tables import AnswerRow
 
 
 def counted(world):
@@ -88,6 +91,21 @@ def test_what_could_not_be_done_for_now_can_be_tried_again(world, registry):
 
     assert as_json(down) == (503, "registry")
     assert up.status_code == 201
+
+
+def test_a_kept_answer_is_forgotten_with_whom_it_names(world):
+    update = world.judged(first=True)
+    world.dana.decide(update, comment="dana says so", key="once")
+    kept = select(AnswerRow).where(AnswerRow.key == "once")
+    with world.workspace.store.reading() as session:
+        assert session.scalars(kept).one().body
+
+    erase_texts_about(world.workspace, update, by="ada")
+
+    with world.workspace.store.reading() as session:
+        assert session.scalars(kept).all() == []
+    approval = world.ola.get(f"/v1/updates/{update}/approvals").json()["items"][0]
+    assert approval["comment"] is None
 
 
 def test_an_answer_is_forgotten_after_its_time(workspace, tmp_path, policy):

@@ -8,11 +8,14 @@ from people import key_of
 from quick_world import MODEL, quick_policy, quick_workspace
 from registry import FakeRegistry
 from service_world import World
+from sqlalchemy import update as change
 
 from api.payloads import ProposalIn
 from audits.passport.decision import read_decision
 from gatekeeper.client import Client, Refused
 from gatekeeper.core.errors import InputError, VerificationError
+from gatekeeper.core.states import State
+from gatekeeper.store.tables import UpdateRow
 
 WRONG = "sha256:" + "0" * 64
 
@@ -185,6 +188,54 @@ def test_nothing_but_going_back_is_signed_for_going_back(world, wire, as_person)
         dana.rollback(dana.model(MODEL), key_of("dana"))
     with pytest.raises(VerificationError):
         dana.revoke(dana.update(second), key_of("dana"))
+
+
+def test_two_people_move_the_anchor(world, as_person):
+    world.live()
+    second = world.updated()
+    dana, kim = as_person("dana"), as_person("kim")
+
+    asked = dana.anchor(dana.update(second), key_of("dana"), reason="a better start")
+    agreed = kim.decide(kim.request(asked.id), key_of("kim"), agree=True)
+
+    assert (asked.action, agreed.state) == ("anchor", "APPROVED")
+    assert [each.id for each in kim.requests()] == [asked.id]
+    assert kim.promote(kim.update(second)).aliases == ["anchor"]
+
+
+def test_a_request_is_refused(world, as_person):
+    world.live()
+    second = world.updated()
+    dana, kim = as_person("dana"), as_person("kim")
+    asked = dana.anchor(dana.update(second), key_of("dana"))
+
+    assert kim.decide(kim.request(asked.id), key_of("kim"), agree=False).state == "REFUSED"
+
+
+def test_two_administrators_break_the_glass(world, as_person, tmp_path):
+    world.live()
+    update = world.judged()
+    with world.workspace.store.transaction() as session:
+        session.execute(change(UpdateRow).where(UpdateRow.id == update).values(state=State.BLOCKED))
+    ada, abe = as_person("ada"), as_person("abe")
+
+    asked = ada.break_glass(ada.update(update), key_of("ada"), incident="INC-1", justification="now", hours=2)
+    agreed = abe.decide(abe.request(asked.id), key_of("abe"), agree=True)
+
+    assert (asked.given, agreed.given, agreed.state) == (1, 2, "APPROVED")
+    assert ada.update(update).value.state == "BREAK_GLASS"
+
+
+def test_another_request_is_not_signed(world, wire, as_person):
+    world.live()
+    second = world.updated()
+    dana, kim = as_person("dana"), as_person("kim")
+    asked = dana.anchor(dana.update(second), key_of("dana"))
+    seen = kim.request(asked.id)
+
+    wire.change = lambda path, body: body.replace(asked.id.encode(), b"req-0000000000000000")
+    with pytest.raises(VerificationError, match="another request"):
+        kim.decide(seen, key_of("kim"), agree=True)
 
 
 def test_an_answer_of_another_shape_is_an_error(wire, as_person):

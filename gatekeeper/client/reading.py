@@ -1,0 +1,135 @@
+"""What the service tells, as methods; each of them changes nothing."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Generic, Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel
+
+from api import shapes
+from gatekeeper.client.calls import Calls
+from gatekeeper.core.errors import InputError
+from gatekeeper.core.states import State
+
+_RUNS_TAKE: Final = httpx.Timeout(10, read=3600)
+
+Shape_co = TypeVar("Shape_co", bound=BaseModel, covariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen(Generic[Shape_co]):
+    """Something that was read, and the ETag it was read with."""
+
+    value: Shape_co
+    etag: str
+
+
+class Reader:
+    """Reads from one service as one person."""
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        *,
+        http: httpx.Client | None = None,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._http = http or httpx.Client(base_url=url, timeout=_RUNS_TAKE)
+        self._http.headers["Authorization"] = f"Bearer {token}"
+        self._calls = Calls(self._http, wait=wait)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._http.close()
+
+    def me(self) -> shapes.MeOut:
+        """Return who the token belongs to."""
+        return self._calls.get("/v1/me", shapes.MeOut)[0]
+
+    def updates(
+        self, *, model: str | None = None, states: Sequence[State] = (), proposer: str | None = None
+    ) -> Iterator[shapes.UpdateOut]:
+        """Yield updates, newest first, a page at a time."""
+        cursor: str | None = None
+        while True:
+            wanted: dict[str, Any] = {"model": model, "proposer": proposer, "cursor": cursor, "state": list(states)}
+            page, _answer = self._calls.get(
+                "/v1/updates", shapes.UpdatesOut, {name: value for name, value in wanted.items() if value}
+            )
+            yield from page.items
+            cursor = page.next
+            if cursor is None:
+                return
+
+    def update(self, update_id: str) -> Seen[shapes.UpdateOut]:
+        """Return an update as it is now."""
+        return self._seen(path_of("updates", update_id), shapes.UpdateOut)
+
+    def verdict(self, update_id: str) -> shapes.VerdictOut:
+        """Return what the policy decided."""
+        return self._calls.get(path_of("updates", update_id, "verdict"), shapes.VerdictOut)[0]
+
+    def evidence(self, update_id: str) -> shapes.EvidenceOut:
+        """Return what every gate measured."""
+        return self._calls.get(path_of("updates", update_id, "evidence"), shapes.EvidenceOut)[0]
+
+    def decisions(self, update_id: str) -> list[shapes.DecisionOut]:
+        """Return who decided what."""
+        return self._calls.get(path_of("updates", update_id, "approvals"), shapes.DecisionsOut)[0].items
+
+    def requests(self) -> list[shapes.RequestOut]:
+        """Return what people are asked about, or agreed to and nobody has carried out."""
+        return self._calls.get("/v1/requests", shapes.RequestsOut)[0].items
+
+    def request(self, request_id: str) -> Seen[shapes.RequestOut]:
+        """Return a request as it is now."""
+        return self._seen(path_of("requests", request_id), shapes.RequestOut)
+
+    def model(self, name: str) -> Seen[shapes.ModelOut]:
+        """Return what a model's aliases point to now."""
+        return self._seen(path_of("models", name), shapes.ModelOut)
+
+    def lineage(self, name: str) -> shapes.LineageOut:
+        """Return a model's champions so far."""
+        return self._calls.get(path_of("models", name, "lineage"), shapes.LineageOut)[0]
+
+    def checkpoint(self) -> shapes.CheckpointOut:
+        """Return a signed checkpoint over the whole ledger."""
+        return self._calls.get("/v1/ledger/checkpoint", shapes.CheckpointOut)[0]
+
+    def proof(self, seq: int) -> shapes.ProofOut:
+        """Return a proof that an entry is in the ledger."""
+        return self._calls.get(f"/v1/ledger/entries/{seq}/proof", shapes.ProofOut)[0]
+
+    def entries(self, *, first: int = 0, subject: str | None = None) -> Iterator[shapes.EntryOut]:
+        """Yield entries of the ledger in order, a page at a time."""
+        following: int | None = first
+        while following is not None:
+            wanted = {"first": following, **({"subject": subject} if subject else {})}
+            page, _answer = self._calls.get("/v1/ledger/entries", shapes.EntriesOut, wanted)
+            yield from page.items
+            following = page.next
+
+    def _seen(self, path: str, shape: type[Shape_co]) -> Seen[Shape_co]:
+        value, answer = self._calls.get(path, shape)
+        if answer.etag is None:
+            raise InputError("The service sent no ETag.", hint="Is it another version?")
+        return Seen(value=value, etag=answer.etag)
+
+
+def path_of(*parts: str) -> str:
+    """Return the path of something, whatever characters its name has."""
+    return "/v1/" + "/".join(quote(part, safe="") for part in parts)
