@@ -61,9 +61,17 @@ class Bench:
 
 
 def measure_alone(
-    workspace: Workspace, bench: Bench, gate_id: str, resources: Resources, progress: Progress
+    workspace: Workspace, bench: Bench, gate_id: str, resources: Resources, progress: Progress, *, evidence_dir: Path
 ) -> GateRun:
     """Return what one gate of a run under way measures, in a process that knows nothing else of the run.
+
+    Args:
+        workspace: where things are kept.
+        bench: what the gate measures against.
+        gate_id: which.
+        resources: what gates share.
+        progress: told what happens inside the gate.
+        evidence_dir: the gate gets a folder of its own below it.
 
     Raises:
         StateError: the run's policy does not ask for this gate.
@@ -79,4 +87,4 @@ def measure_alone(
     make = bench.context(
         update, history_of_run(workspace, run.id), seed=run.seed, resources=resources, progress=progress
     )
-    return run_gate(bench.catalogue(workspace)[gate_id], rule, make, workspace.evidence_dir / run.id)
+    return run_gate(bench.catalogue(workspace)[gate_id], rule, make, evidence_dir)

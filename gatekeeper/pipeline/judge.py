@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from audits.ledger.events import Event
 from audits.ledger.leaf import label
 from audits.ledger.log import append
@@ -273,15 +275,20 @@ def abandon(workspace: Workspace, update_id: str, steps: Steps, error: BaseExcep
     """
     with workspace.store.transaction() as session:
         steps.hold(session)
-        row, run = updates.find(session, update_id), runs.find(session, steps.run_id)
-        if row is None or run is None or row.state is not State.EVALUATING or run.finished is not None:
-            return
-        runs.finish(session, run.id)
-        updates.move(session, update_id, State.ERRORED)
-        append(
-            session,
-            type=Event.RUN_ERRORED,
-            actor=ACTOR,
-            subject=update_id,
-            data={"run": run.id, "policy_digest": run.policy_digest, "error": type(error).__name__},
-        )
+        abandon_in(session, update_id, steps.run_id, error=type(error).__name__)
+
+
+def abandon_in(session: Session, update_id: str, run_id: str, *, error: str) -> None:
+    """Do what :func:`abandon` does in the caller's transaction; ``error`` is one word for the ledger."""
+    row, run = updates.find(session, update_id), runs.find(session, run_id)
+    if row is None or run is None or row.state is not State.EVALUATING or run.finished is not None:
+        return
+    runs.finish(session, run.id)
+    updates.move(session, update_id, State.ERRORED)
+    append(
+        session,
+        type=Event.RUN_ERRORED,
+        actor=ACTOR,
+        subject=update_id,
+        data={"run": run.id, "policy_digest": run.policy_digest, "error": error},
+    )

@@ -17,12 +17,14 @@ from gatekeeper.store import runs
 
 
 class Point(StrEnum):
-    """Places that an evaluation passes, in this order; the middle three once for every gate."""
+    """Places that an evaluation passes, in this order; those of a step once for every gate."""
 
     BEGUN = "begun"
     """The run is written down, and nothing is measured yet."""
     BEFORE_STEP = "before-step"
     """A gate is about to be measured."""
+    IN_STEP = "in-step"
+    """It computes."""
     STEP_STORED = "step-stored"
     """Its report is in the database, with its ledger entry."""
     STEP_RECORDED = "step-recorded"
