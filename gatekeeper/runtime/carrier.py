@@ -101,16 +101,20 @@ class Carrier:
                 self.cancel()
 
     def carry(self, stepper: Stepper) -> None:
-        """Take the run to its end; return when it has one, or is somebody else's.
+        """Take the run to its end; return when it has one.
 
         Args:
             stepper: remembers which steps are done.
+
+        Raises:
+            HandedOver: it is somebody else's now, so that nobody may write down that it ended here.
         """
         self._stepper = stepper
         try:
             self._carry()
         except HandedOver:
             self._log("the run is no longer this worker's")
+            raise
         finally:
             self._end_group()
             self.over.set()

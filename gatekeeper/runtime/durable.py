@@ -10,7 +10,6 @@ a library knows no leases, and would give a resumed workflow to whichever worker
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 
@@ -22,6 +21,7 @@ VERSION = "1"
 """Raised whenever the steps of a run change their names or their order: DBOS resumes only what is of one version."""
 
 _POLL = 0.1
+_OVER = frozenset({"SUCCESS", "ERROR"})
 _CARRIERS: dict[str, Carrier] = {}
 
 
@@ -76,9 +76,14 @@ def launched(url: str, worker: str) -> Iterator[Callable[[Carrier], None]]:
         DBOS.destroy(workflow_completion_timeout_sec=0)
 
 
-def _start(own: str, carrier: Carrier) -> Any:
+def _start(own: str, carrier: Carrier) -> None:
     _CARRIERS[carrier.run_id] = carrier
-    if DBOS.get_workflow_status(carrier.run_id) is not None:
-        return DBOS.resume_workflow(carrier.run_id, queue_name=own)
-    with SetWorkflowID(carrier.run_id):
-        return DBOS.enqueue_workflow(own, _evaluate, carrier.run_id, carrier.attempt)
+    status = DBOS.get_workflow_status(carrier.run_id)
+    if status is not None and status.status not in _OVER:
+        DBOS.resume_workflow(carrier.run_id, queue_name=own)
+        return
+    # A workflow that is over while its run is not was restored from an older copy. Its steps are asked for anew, and
+    # each finds the report that the application's database holds.
+    name = carrier.run_id if status is None else f"{carrier.run_id}-{carrier.attempt}"
+    with SetWorkflowID(name):
+        DBOS.enqueue_workflow(own, _evaluate, carrier.run_id, carrier.attempt)

@@ -18,7 +18,7 @@ class QueueRow(Table):
 
     __tablename__ = "queue"
     __table_args__ = (
-        Index(None, "model", "state"),
+        Index("ix_queue_model", "model", "state"),
         # One evaluation of an update at a time.
         Index("uq_queue_going", "update_id", unique=True, sqlite_where=_STILL_GOING, postgresql_where=_STILL_GOING),
     )
