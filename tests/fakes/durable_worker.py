@@ -18,7 +18,7 @@ from gatekeeper.runtime.worker import Worker
 def main():
     told = json.loads(sys.argv[1])
     if os.environ.get("DURABLE_LOG"):
-        logging.basicConfig(level="INFO")
+        logging.basicConfig(level="INFO", format="%(asctime)s %(process)d %(name)s %(message)s")
     # `point`, or `point:n` for the n-th time that it is passed.
     point, _, times = told["die_at"].partition(":")
     passed = []
