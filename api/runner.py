@@ -5,12 +5,16 @@ process dies, so does the evaluation: the update stays EVALUATING, as with a com
 """
 
 import threading
+import time
 from typing import Protocol
 
 from api.problems import Problem
+from gatekeeper.core.errors import StateError
 from gatekeeper.pipeline import run
 from gatekeeper.pipeline.run import Audience
 from gatekeeper.pipeline.workspace import Workspace
+from gatekeeper.runtime.stored import StoredRuntime
+from gatekeeper.store.tables import QueueState
 from policies.policy import Policy
 
 
@@ -43,3 +47,23 @@ class InProcessRunner:
                 run.evaluate(workspace, update_id, policy, resources, audience)
         finally:
             self._room.release()
+
+
+class QueueRunner:
+    """Leaves the evaluation to the workers of the installation, and waits for one of them.
+
+    When this process dies, the evaluation goes on; asked again for the same update, the wait goes on too.
+    """
+
+    _LOOK_EVERY = 0.5
+
+    def evaluate(self, workspace: Workspace, update_id: str, policy: Policy, audience: Audience) -> None:
+        """Queue it, then wait for its end."""
+        del audience
+        runtime = StoredRuntime(workspace.store)
+        run_id = runtime.enqueue(update_id, policy)
+        while not (status := runtime.status(run_id)).ended:
+            time.sleep(self._LOOK_EVERY)
+        if status.state is not QueueState.DONE:
+            why = status.error or "somebody cancelled it"
+            raise StateError(f"Run {run_id} ended without a verdict: {why.rstrip('.')}.", hint="Evaluate it again.")

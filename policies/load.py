@@ -49,7 +49,15 @@ def policy_from_text(text: str, catalogue: Mapping[str, Gate], *, name: str = "p
     Raises:
         PolicyError: as for :func:`load_policy`.
     """
-    source = parse(name, text)
+    return policy_from_source(parse(name, text), catalogue)
+
+
+def policy_from_source(source: PolicySource, catalogue: Mapping[str, Gate]) -> Policy:  # type: ignore[type-arg]  # as above
+    """Return the policy of values that were read before.
+
+    Raises:
+        PolicyError: as for :func:`load_policy`.
+    """
     try:
         read = PolicyIn.model_validate(source.value)
     except ValidationError as error:

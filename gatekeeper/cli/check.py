@@ -21,6 +21,8 @@ from gatekeeper.pipeline import run
 from gatekeeper.pipeline.lineage import drift_of
 from gatekeeper.pipeline.outcome import Checked
 from gatekeeper.pipeline.submit import Proposal
+from gatekeeper.runtime.stored import StoredRuntime
+from policies.policy import Policy
 
 EXIT_BY_OUTCOME = {Outcome.ADMIT: 0, Outcome.REVIEW: 10, Outcome.BLOCK: 20}
 EXIT_ERRORED = 30
@@ -39,6 +41,7 @@ Reports = Annotated[
 ]
 Person = Annotated[str | None, typer.Option("--as", help="Who acts; default: the settings' actor.")]
 Name = Annotated[str | None, typer.Option("--name", help="What to call the update; default: the folder's name.")]
+Queued = Annotated[bool, typer.Option("--queue", help="Leave the evaluation to `gatekeeper worker`.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Method = Annotated[str, typer.Option("--method", help="Training method, as provenance.")]
 Trainer = Annotated[str, typer.Option("--trainer", help="Who or what trained it, as provenance.")]
@@ -66,6 +69,7 @@ def check(
     person: Person = None,
     method: Method = "",
     trainer: Trainer = "",
+    queue: Queued = False,
     as_json: Json = False,
 ) -> int:
     """Submit an update, run the gates and print the verdict. Exit codes: 0 admit, 10 review, 20 block, 30 error."""
@@ -80,6 +84,7 @@ def check(
         name=name,
         person=person,
         provenance=Provenance(method=method, trainer=trainer),
+        queue=queue,
         as_json=as_json,
     )
 
@@ -92,6 +97,7 @@ def certify(
     report: Reports = None,
     name: Name = None,
     person: Person = None,
+    queue: Queued = False,
     as_json: Json = False,
 ) -> int:
     """Submit a first champion under the policy's absolute limits. It becomes champion and anchor when promoted."""
@@ -106,6 +112,7 @@ def certify(
         name=name,
         person=person,
         provenance=Provenance(),
+        queue=queue,
         as_json=as_json,
     )
 
@@ -122,6 +129,7 @@ def _evaluate(
     name: str | None,
     person: str | None,
     provenance: Provenance,
+    queue: bool,
     as_json: bool,
 ) -> int:
     for path, option in ((update, "--update"), (base, "--base")):
@@ -142,6 +150,10 @@ def _evaluate(
         base=base.resolve() if base else None,
         provenance=provenance,
     )
+    if queue:
+        if targets:
+            raise UsageError("--queue has no verdict to report yet.", hint="Leave --report out.")
+        return _queue(settings, proposal, chosen, first=first, as_json=as_json)
     screen = console(as_json=as_json)
     with workspace(settings) as opened, RunScreen(screen, proposal.name) as watching:
         audience = run.Audience(watcher=watching, progress=watching)
@@ -163,6 +175,18 @@ def _evaluate(
         console(as_json=True).print(f"{error.message} {error.hint}", style="bold red", markup=False)
         return error.exit_code
     return exit_code(checked.verdict)
+
+
+def _queue(settings: Settings, proposal: Proposal, policy: Policy, *, first: bool, as_json: bool) -> int:
+    """Propose, and leave the evaluation to a worker."""
+    with workspace(settings) as opened:
+        update = run.propose(opened, proposal, policy, first=first)
+        run_id = StoredRuntime(opened.store).enqueue(update.id, policy)
+    if as_json:
+        print_json({"update": update.id, "run": run_id})
+    else:
+        console(as_json=False).print(f"{update.id} waits for a worker as {run_id}.", markup=False)
+    return 0
 
 
 def _show(screen: Console, checked: Checked) -> None:

@@ -49,6 +49,7 @@ def build_app() -> typer.Typer:
         trust,
         verify,
         witness,
+        worker,
     )
     from gatekeeper.cli import eval as evaluation
 
@@ -78,6 +79,7 @@ def build_app() -> typer.Typer:
         evaluation,
         *groups,
         serve,
+        worker,
         witness,
     ):
         module.register(app)

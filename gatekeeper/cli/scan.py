@@ -21,7 +21,7 @@ from gatekeeper.core.gate import Family, GateContext
 from gatekeeper.core.update import Artifact, Update
 from gatekeeper.gates.catalogue import discover
 from gatekeeper.intake.artifact import read_artifact
-from gatekeeper.pipeline.collect import Watcher, collect
+from gatekeeper.pipeline.collect import Watcher, collect, run_gate
 from policies.decide import decide
 from policies.load import load_policy
 from policies.policy import Policy
@@ -61,10 +61,8 @@ def artifact(
             chosen,
             "gates",
             catalogue,
-            lambda workdir: _context(scanned, workdir),
-            evidence_dir=Path(draft),
+            lambda gate, rule: run_gate(gate, rule, lambda workdir: _context(scanned, workdir), Path(draft)),
             watcher=Watcher(),
-            keep=lambda _run: None,
         )
     verdict = decide(chosen, collected.reports, update_digest=scanned.manifest.digest, not_run=collected.not_run)
     findings = [finding for run in collected.runs for finding in run.report.findings]

@@ -40,6 +40,7 @@ def serve(
     import uvicorn
 
     from api.app import create_app
+    from api.runner import QueueRunner
     from api.settings import ServiceSettings
     from audits.witness.server import listen
 
@@ -58,6 +59,7 @@ def serve(
                     lone=lone,
                     incoming=None if incoming is None else incoming.resolve(),
                 ),
+                runner=QueueRunner() if settings.runtime == "queue" else None,
             )
             bound = listener.getsockname()[1]
             _say(f"http://[{host}]:{bound}" if ":" in host else f"http://{host}:{bound}", token, as_json=as_json)

@@ -69,6 +69,17 @@ class Settings(BaseSettings):
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     """Arithmetic of behaviour gates: ``auto``, ``bfloat16`` or ``float32``."""
 
+    runtime: Literal["here", "queue"] = "here"
+    """Where the service evaluates: ``here``, in its own process, or ``queue``, by workers."""
+    runtime_url: str = ""
+    """SQLAlchemy URL of what workers remember of their steps; empty for SQLite beside the project's own database."""
+    gate_seconds: float = Field(default=6 * 3600.0, gt=0)
+    """Longest time one gate may compute in a worker."""
+    gate_memory_mib: int | None = Field(default=None, gt=0)
+    """Most resident memory of a gate's processes in a worker, in MiB; unset: what the machine has."""
+    device: str = ""
+    """What a worker computes on; workers that name the same device take turns. Empty for this machine's name."""
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -91,6 +102,15 @@ class Settings(BaseSettings):
     def resolved_database_url(self) -> str:
         """Database URL with the default filled in."""
         return self.database_url or f"sqlite:///{self.home_dir / 'gatekeeper.db'}"
+
+    @property
+    def resolved_runtime_url(self) -> str:
+        """URL of the workers' own database: a file beside the project's, or a schema of the PostgreSQL server."""
+        if self.runtime_url:
+            return self.runtime_url
+        if self.resolved_database_url.startswith("postgresql"):
+            return self.resolved_database_url
+        return f"sqlite:///{self.home_dir / 'runtime.db'}"
 
     @property
     def resolved_tracking_uri(self) -> str:

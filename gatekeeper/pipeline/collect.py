@@ -70,11 +70,9 @@ def collect(
     policy: Policy,
     section: Section,
     catalogue: Mapping[str, Gate[Any]],
-    make_context: Callable[[Path], GateContext],
+    measure: Callable[[Gate[Any], GateRule], GateRun],
     *,
-    evidence_dir: Path,
     watcher: Watcher,
-    keep: Callable[[GateRun], None],
 ) -> Collected:
     """Run the gates a section of the policy requires.
 
@@ -82,10 +80,8 @@ def collect(
         policy: names the gates, and whether to stop early.
         section: which list of it applies.
         catalogue: every known gate by id.
-        make_context: context for a gate's evidence folder.
-        evidence_dir: each gate gets a folder of its own below it.
+        measure: runs one gate and keeps its report before it returns, so that a crash loses at most one.
         watcher: told of progress.
-        keep: given each report as soon as it exists, so that a crash loses at most one.
     """
     ordered = sorted(policy.rules(section), key=lambda rule: FAMILIES.index(catalogue[rule.gate].family))
     watcher.begin(tuple(rule.gate for rule in ordered))
@@ -104,8 +100,7 @@ def collect(
         for rule in members:
             gate = catalogue[rule.gate]
             watcher.started(gate)
-            run = _run_gate(gate, rule, make_context, evidence_dir)
-            keep(run)
+            run = measure(gate, rule)
             runs.append(run)
             reports[gate.id] = run.report
             strictest = max(vote.outcome for vote in votes_of(rule, run.report))
@@ -114,10 +109,23 @@ def collect(
     return Collected(runs=tuple(runs), not_run=tuple(not_run))
 
 
-def _run_gate(
+def folder_of(evidence_dir: Path, gate_id: str) -> Path:
+    """Return the folder of a gate's attachments below those of its run."""
+    return evidence_dir / gate_id.replace("/", "-")
+
+
+def run_gate(
     gate: Gate[Any], rule: GateRule, make_context: Callable[[Path], GateContext], evidence_dir: Path
 ) -> GateRun:
-    workdir = evidence_dir / gate.id.replace("/", "-")
+    """Run one gate in this process; whatever it raises becomes its report, an interrupt excepted.
+
+    Args:
+        gate: which.
+        rule: how it measures.
+        make_context: context for a gate's evidence folder.
+        evidence_dir: the gate gets a folder of its own below it.
+    """
+    workdir = folder_of(evidence_dir, gate.id)
     workdir.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     try:

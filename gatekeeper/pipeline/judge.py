@@ -4,37 +4,38 @@ Order: EVALUATING and the run's leaf; each report with its leaf as soon as it ex
 state in one transaction. Whatever ends a run before its verdict, an interrupt included, leaves the update ERRORED.
 """
 
+import shutil
 import time
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
 
 from audits.ledger.events import Event
 from audits.ledger.leaf import label
 from audits.ledger.log import append
 from gatekeeper.core.digests import sha256_file
-from gatekeeper.core.errors import InputError
-from gatekeeper.core.gate import GateContext, Progress, Resources
+from gatekeeper.core.errors import InputError, StoreError
+from gatekeeper.core.gate import Gate, Progress, Resources
 from gatekeeper.core.states import State
 from gatekeeper.core.update import Update
-from gatekeeper.core.verdict import Outcome, Verdict
+from gatekeeper.core.verdict import Verdict
 from gatekeeper.intake.artifact import read_artifact
 from gatekeeper.intake.rows import open_rows
-from gatekeeper.pipeline.accepted_rows import ComparedHistory, history_of, keep_counts, note_compared
-from gatekeeper.pipeline.collect import GateRun, Watcher, collect
-from gatekeeper.pipeline.outcome import Checked
+from gatekeeper.pipeline.accepted_rows import ComparedHistory, history_of, history_of_run, keep_counts, note_compared
+from gatekeeper.pipeline.bench import Bench
+from gatekeeper.pipeline.collect import GateRun, Watcher, collect, folder_of, run_gate
+from gatekeeper.pipeline.kept import kept_run, require_same_world
+from gatekeeper.pipeline.outcome import Checked, state_after
 from gatekeeper.pipeline.principal import ACTOR
-from gatekeeper.pipeline.quarantine.counted import (
-    CountedReleases,
-    counted_releases,
-    note_releases,
-    without_released,
-)
+from gatekeeper.pipeline.quarantine.counted import CountedReleases, counted_releases, note_releases
 from gatekeeper.pipeline.references import Reference
 from gatekeeper.pipeline.row_history import history_of_rows
+from gatekeeper.pipeline.steps import HandedOver, Point, Steps
 from gatekeeper.pipeline.workspace import Workspace, environment
 from gatekeeper.store import runs, updates
 from policies.decide import decide
-from policies.policy import Policy, Section, normal_form
+from policies.policy import GateRule, Policy, Section, normal_form
 
 
 def judge(
@@ -47,58 +48,82 @@ def judge(
     resources: Resources,
     watcher: Watcher,
     progress: Progress,
+    steps: Steps,
 ) -> Checked:
-    """Evaluate an update and return it with its verdict.
+    """Evaluate an update and return it with its verdict; a run that was begun before goes on where it stopped.
 
     Args:
         workspace: where things are kept.
-        update: in state SUBMITTED, ERRORED or STALE.
+        update: in state SUBMITTED, ERRORED or STALE; EVALUATING when the run was begun before.
         policy: decides; its digest is bound to the verdict.
         champion: what to compare with; ``None`` applies the policy's ``certify`` section.
         anchor: reference for cumulative drift.
         resources: what gates share, such as the evaluation session.
         watcher: told when gates start and end.
         progress: told what happens inside a gate.
+        steps: carries the run.
+
+    Raises:
+        InputError: the update, or what it is compared with, changed meanwhile.
+        HandedOver: somebody else has the run now.
     """
     began = time.monotonic()
     section: Section = "gates" if champion is not None else "certify"
-    compared = history_of(workspace, update.model) if update.data else None
+    run_id = steps.run_id
     released = counted_releases(workspace, update, policy, section)
-    run_id = _begin(workspace, update, policy, champion, anchor, compared=compared, released=released)
+    with workspace.store.reading() as session:
+        begun = runs.find(session, run_id) is not None
+    if begun:
+        compared = history_of_run(workspace, run_id)
+    else:
+        compared = history_of(workspace, update.model) if update.data else None
+        _begin(workspace, update, policy, champion, anchor, compared=compared, released=released, steps=steps)
+    steps.reached(Point.BEGUN)
+    bench = Bench(
+        run_id=run_id,
+        update_id=update.id,
+        champion=champion.artifact if champion else None,
+        anchor=anchor.artifact if anchor else None,
+        released=released,
+    )
+    catalogue = bench.catalogue(workspace)
+    context = bench.context(update, compared, seed=policy.seed, resources=resources, progress=progress)
     evidence_dir = workspace.evidence_dir / run_id
-    seeing_less = {each.gate: without_released(workspace.catalogue[each.gate], each) for each in released}
-    catalogue = {**workspace.catalogue, **seeing_less}
+    keep = _keeper(workspace, update, steps)
 
-    def context(workdir: Path) -> GateContext:
-        return GateContext(
-            update=update,
-            champion=champion.artifact if champion else None,
-            anchor=anchor.artifact if anchor else None,
-            rows=open_rows(update.data.path) if update.data else None,
-            workdir=workdir,
-            seed=policy.seed,
-            resources=resources,
-            progress=progress,
-            history=compared.history if compared else None,
-        )
+    def measure(gate: Gate[Any], rule: GateRule) -> GateRun:
+        def work() -> GateRun:
+            if (before := kept_run(workspace, run_id, gate.id)) is not None:
+                return before
+            shutil.rmtree(folder_of(evidence_dir, gate.id), ignore_errors=True)
+            run = steps.compute(bench, gate, lambda: run_gate(gate, rule, context, evidence_dir))
+            keep(run)
+            steps.reached(Point.STEP_STORED, gate.id)
+            return run
+
+        steps.reached(Point.BEFORE_STEP, gate.id)
+        steps.step(gate.id, work)
+        steps.reached(Point.STEP_RECORDED, gate.id)
+        kept = kept_run(workspace, run_id, gate.id)
+        if kept is None:
+            raise StoreError(f"The report of {gate.id} in run {run_id} is gone.", hint="Evaluate the update again.")
+        return kept
 
     try:
-        collected = collect(
-            policy,
-            section,
-            catalogue,
-            context,
-            evidence_dir=evidence_dir,
-            watcher=watcher,
-            keep=_keeper(workspace, update, run_id),
-        )
+        if begun:
+            require_same_world(workspace, run_id, policy, champion=champion, anchor=anchor, released=released)
+        collected = collect(policy, section, catalogue, measure, watcher=watcher)
         _require_unchanged(update)
         verdict = decide(
             policy, collected.reports, update_digest=update.digest, section=section, not_run=collected.not_run
         )
-        state = _conclude(workspace, update, run_id, verdict, policy)
+        steps.reached(Point.BEFORE_VERDICT)
+        state = _conclude(workspace, update, steps, verdict, policy)
+        steps.reached(Point.AFTER_VERDICT)
+    except HandedOver:
+        raise
     except BaseException as error:
-        _abandon(workspace, update, run_id, policy, error)
+        abandon(workspace, update.id, steps, error)
         raise
     return Checked(
         update=update,
@@ -130,13 +155,6 @@ def _require_unchanged(update: Update) -> None:
         )
 
 
-def state_after(verdict: Verdict) -> State:
-    """Return where a verdict leaves an update: an error is never a pass, and a review is decided by people."""
-    if verdict.errored:
-        return State.ERRORED
-    return State.BLOCKED if verdict.outcome is Outcome.BLOCK else State.PENDING_APPROVAL
-
-
 def _begin(
     workspace: Workspace,
     update: Update,
@@ -146,9 +164,11 @@ def _begin(
     *,
     compared: ComparedHistory | None,
     released: tuple[CountedReleases, ...],
-) -> str:
-    run_id = runs.new_run_id()
+    steps: Steps,
+) -> None:
+    run_id = steps.run_id
     with workspace.store.transaction() as session:
+        steps.hold(session)
         updates.move(session, update.id, State.EVALUATING)
         updates.compared_with(
             session,
@@ -190,12 +210,14 @@ def _begin(
             note_compared(session, update.id, run_id, compared)
         for each in released:
             note_releases(session, update.id, run_id, each)
-    return run_id
 
 
-def _keeper(workspace: Workspace, update: Update, run_id: str) -> Callable[[GateRun], None]:
+def _keeper(workspace: Workspace, update: Update, steps: Steps) -> Callable[[GateRun], None]:
+    run_id = steps.run_id
+
     def keep(run: GateRun) -> None:
         with workspace.store.transaction() as session:
+            steps.hold(session)
             runs.add_report(session, run_id, run.report, seconds=run.seconds)
             append(
                 session,
@@ -216,11 +238,13 @@ def _keeper(workspace: Workspace, update: Update, run_id: str) -> Callable[[Gate
     return keep
 
 
-def _conclude(workspace: Workspace, update: Update, run_id: str, verdict: Verdict, policy: Policy) -> State:
+def _conclude(workspace: Workspace, update: Update, steps: Steps, verdict: Verdict, policy: Policy) -> State:
+    run_id = steps.run_id
     state = state_after(verdict)
     promotable = state is State.PENDING_APPROVAL
     counts = history_of_rows(open_rows(update.data.path)) if update.data and promotable else None
     with workspace.store.transaction() as session:
+        steps.hold(session)
         runs.add_verdict(session, run_id, verdict)
         runs.finish(session, run_id)
         updates.move(session, update.id, state)
@@ -243,17 +267,28 @@ def _conclude(workspace: Workspace, update: Update, run_id: str, verdict: Verdic
     return state
 
 
-def _abandon(workspace: Workspace, update: Update, run_id: str, policy: Policy, error: BaseException) -> None:
+def abandon(workspace: Workspace, update_id: str, steps: Steps, error: BaseException) -> None:
+    """End a run without a verdict and leave its update ERRORED; a run that has ended, or never began, stays as it is.
+
+    Raises:
+        HandedOver: somebody else has the run now.
+    """
     with workspace.store.transaction() as session:
-        row = updates.find(session, update.id)
-        if row is None or row.state is not State.EVALUATING:
-            return
-        runs.finish(session, run_id)
-        updates.move(session, update.id, State.ERRORED)
-        append(
-            session,
-            type=Event.RUN_ERRORED,
-            actor=ACTOR,
-            subject=update.id,
-            data={"run": run_id, "policy_digest": policy.digest, "error": type(error).__name__},
-        )
+        steps.hold(session)
+        abandon_in(session, update_id, steps.run_id, error=type(error).__name__)
+
+
+def abandon_in(session: Session, update_id: str, run_id: str, *, error: str) -> None:
+    """Do what :func:`abandon` does in the caller's transaction; ``error`` is one word for the ledger."""
+    row, run = updates.find(session, update_id), runs.find(session, run_id)
+    if row is None or run is None or row.state is not State.EVALUATING or run.finished is not None:
+        return
+    runs.finish(session, run.id)
+    updates.move(session, update_id, State.ERRORED)
+    append(
+        session,
+        type=Event.RUN_ERRORED,
+        actor=ACTOR,
+        subject=update_id,
+        data={"run": run.id, "policy_digest": run.policy_digest, "error": error},
+    )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from gatekeeper.core.findings import GateReport
 from gatekeeper.core.states import State
 from gatekeeper.core.update import Update
-from gatekeeper.core.verdict import Verdict
+from gatekeeper.core.verdict import Outcome, Verdict
 from gatekeeper.pipeline.collect import GateRun
 from policies.policy import Policy
 
@@ -25,6 +25,8 @@ class Checked:
     """Registered version it was compared with; ``None`` for a first champion."""
     seconds: float
     """Wall time from submission to verdict."""
+    resumed: bool = False
+    """Whether the verdict was made by a process that died before it could go on."""
 
     @property
     def name(self) -> str:
@@ -40,3 +42,10 @@ class Checked:
     def reports(self) -> dict[str, GateReport]:
         """Reports by gate id."""
         return {run.report.gate: run.report for run in self.runs}
+
+
+def state_after(verdict: Verdict) -> State:
+    """Return where a verdict leaves an update: an error is never a pass, and a review is decided by people."""
+    if verdict.errored:
+        return State.ERRORED
+    return State.BLOCKED if verdict.outcome is Outcome.BLOCK else State.PENDING_APPROVAL

@@ -5,7 +5,9 @@ break the glass for it. What is stored is
 fetched and hashed again before it is promoted; tags are an index for people and never evidence.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+
+from sqlalchemy.orm import Session
 
 from audits.ledger.events import Event
 from audits.ledger.leaf import label
@@ -25,8 +27,20 @@ from gatekeeper.store import runs, updates
 _MAX_TAG = 400
 
 
-def register(workspace: Workspace, checked: Checked) -> str | None:
+def nobody_else(session: Session) -> None:
+    """Return: only this process can have the run."""
+    del session
+
+
+def register(workspace: Workspace, checked: Checked, hold: Callable[[Session], None] = nobody_else) -> str | None:
     """Store an update's evidence, and its bytes when it waits for approval; return the version, or ``None``.
+
+    Repeated after a process died, it may leave an unused copy in the registry, and never a second ledger entry.
+
+    Args:
+        workspace: where things are kept.
+        checked: the update with its verdict.
+        hold: called in the transaction that writes the version down; raises where the run is somebody else's.
 
     Raises:
         RegistryError: the registry cannot be reached; the verdict stands, and proposing again repeats this.
@@ -38,7 +52,11 @@ def register(workspace: Workspace, checked: Checked) -> str | None:
         evidence_dir = workspace.evidence_dir / checked.run_id
         workspace.registry.log_evidence(update, evidence_dir=evidence_dir, metrics=metrics, tags=tags)
         return None
-    return _store(workspace, update, run_id=checked.run_id, metrics=metrics, tags=tags)
+    with workspace.store.reading() as session:
+        known = updates.require(session, update.id).registered_version
+    if known is not None and checked.resumed:
+        return known
+    return _store(workspace, update, run_id=checked.run_id, metrics=metrics, tags=tags, hold=hold)
 
 
 def register_blocked(workspace: Workspace, update_id: str) -> str:
@@ -81,13 +99,20 @@ def _tags(update: Update, verdict: Verdict, policy_name: str) -> dict[str, str]:
 
 
 def _store(
-    workspace: Workspace, update: Update, *, run_id: str, metrics: dict[str, float], tags: dict[str, str]
+    workspace: Workspace,
+    update: Update,
+    *,
+    run_id: str,
+    metrics: dict[str, float],
+    tags: dict[str, str],
+    hold: Callable[[Session], None] = nobody_else,
 ) -> str:
     """Store an update's bytes as a version, and write down which."""
     evidence_dir = workspace.evidence_dir / run_id
     workspace.registry.ensure_model(update.model)
     logged = workspace.registry.log_candidate(update, evidence_dir=evidence_dir, metrics=metrics, tags=tags)
     with workspace.store.transaction() as session:
+        hold(session)
         updates.registered_as(session, update.id, logged.version)
         append(
             session,

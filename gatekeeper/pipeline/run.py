@@ -15,14 +15,16 @@ from gatekeeper.core.suite_history import SuiteHistory
 from gatekeeper.core.update import Update
 from gatekeeper.pipeline.collect import Watcher
 from gatekeeper.pipeline.judge import judge
+from gatekeeper.pipeline.kept import judged_before
 from gatekeeper.pipeline.outcome import Checked
 from gatekeeper.pipeline.principal import CHAMPION
 from gatekeeper.pipeline.references import Reference, anchor_of, champion_of, last_promoted
 from gatekeeper.pipeline.register import register
+from gatekeeper.pipeline.steps import HereAndNow, Point, Steps
 from gatekeeper.pipeline.submit import Proposal, require_known, require_named, submit
 from gatekeeper.pipeline.suite_history import StoredSuiteHistory
 from gatekeeper.pipeline.workspace import Workspace
-from gatekeeper.store import updates
+from gatekeeper.store import runs, updates
 from policies.policy import Policy
 from regression import RegressionError, Session, Standing
 
@@ -97,20 +99,35 @@ def propose(workspace: Workspace, proposal: Proposal, policy: Policy, *, first: 
 
 
 def evaluate(
-    workspace: Workspace, update_id: str, policy: Policy, resources: Resources, audience: Audience | None = None
+    workspace: Workspace,
+    update_id: str,
+    policy: Policy,
+    resources: Resources,
+    audience: Audience | None = None,
+    *,
+    steps: Steps | None = None,
 ) -> Checked:
     """Judge what was proposed before against what is live now, or as a first champion where nothing ever was.
+
+    Called again with the same ``steps.run_id`` after the process died, it goes on where that run stopped.
 
     Raises:
         StateError: it is in no state to be judged.
         UsageError, RegistryError, VerificationError: as :func:`check`.
         InputError: its files changed.
+        HandedOver: somebody else carries the run now.
     """
-    told = audience or Audience()
+    told, steps = audience or Audience(), steps or HereAndNow()
     with workspace.store.reading() as session:
         row = updates.require(session, update_id)
-        require_move(row.state, State.EVALUATING)
+        begun = runs.find(session, steps.run_id)
+        if begun is None:
+            require_move(row.state, State.EVALUATING)
         update = updates.as_update(row)
+    if (before := judged_before(workspace, update, policy, steps.run_id)) is not None:
+        register(workspace, before, steps.hold)
+        steps.reached(Point.REGISTERED)
+        return before
     present = workspace.registry.alias_version(update.model, CHAMPION)
     first = present is None and last_promoted(workspace, update.model) is None
     if first:
@@ -124,8 +141,10 @@ def evaluate(
         resources=resources,
         watcher=told.watcher,
         progress=told.progress,
+        steps=steps,
     )
-    register(workspace, checked)
+    register(workspace, checked, steps.hold)
+    steps.reached(Point.REGISTERED)
     return checked
 
 
@@ -164,6 +183,7 @@ def _evaluate(
         resources=resources,
         watcher=audience.watcher,
         progress=audience.progress,
+        steps=HereAndNow(),
     )
     register(workspace, checked)
     return checked

@@ -54,13 +54,18 @@ def start(
     return row
 
 
+def find(session: Session, run_id: str) -> RunRow | None:
+    """Return the run of that id, or ``None``."""
+    return session.get(RunRow, run_id)
+
+
 def require(session: Session, run_id: str) -> RunRow:
     """Return the run of that id.
 
     Raises:
         UsageError: there is none.
     """
-    row = session.get(RunRow, run_id)
+    row = find(session, run_id)
     if row is None:
         raise UsageError(f"There is no run {run_id}.", hint="`gatekeeper status` lists the runs of an update.")
     return row
@@ -102,6 +107,16 @@ def reports(session: Session, run_id: str) -> tuple[GateReport, ...]:
     """
     rows = session.scalars(select(ReportRow).where(ReportRow.run_id == run_id).order_by(ReportRow.gate))
     return tuple(_checked_report(row) for row in rows)
+
+
+def report(session: Session, run_id: str, gate: str) -> GateReport | None:
+    """Return one gate's report, or ``None`` when it has not reported.
+
+    Raises:
+        VerificationError, InputError: as :func:`reports`.
+    """
+    row = session.get(ReportRow, (run_id, gate))
+    return None if row is None else _checked_report(row)
 
 
 def seconds(session: Session, run_id: str) -> dict[str, float]:

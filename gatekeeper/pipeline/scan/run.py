@@ -19,7 +19,7 @@ from gatekeeper.core.update import Artifact, Manifest, TrainingData, Update, Upd
 from gatekeeper.core.verdict import Outcome, Verdict
 from gatekeeper.gates.data.reading.flags import FLAGGED
 from gatekeeper.intake.rows import open_rows, read_training_data
-from gatekeeper.pipeline.collect import Watcher, collect
+from gatekeeper.pipeline.collect import Watcher, collect, run_gate
 from gatekeeper.pipeline.row_history import told
 from gatekeeper.pipeline.scan.kept import ScanKey, keeping
 from gatekeeper.pipeline.scan.kept_history import FOLDER, history_of
@@ -106,10 +106,8 @@ def _scan(
         asked.scanned,
         "gates",
         {name: keeping(gate, key, unchanged) for name, gate in catalogue.items()},
-        context,
-        evidence_dir=state / key.name,
+        lambda gate, rule: run_gate(gate, rule, context, state / key.name),
         watcher=watcher,
-        keep=lambda _run: None,
     )
     unchanged()
     verdict = decide(asked.scanned, collected.reports, update_digest=data.sha256, not_run=collected.not_run)

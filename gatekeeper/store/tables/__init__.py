@@ -24,10 +24,11 @@ from gatekeeper.store.tables.moves import (
     WatchRow,
 )
 from gatekeeper.store.tables.people import PersonRow, TextRow
+from gatekeeper.store.tables.queue import QueueEventRow, QueueRow
 from gatekeeper.store.tables.root import DIGEST, ID, NAME, PSEUDONYM, Table
 from gatekeeper.store.tables.rows import ReleaseRow, RowCountsRow
 from gatekeeper.store.tables.service import AnswerRow, TokenRow
-from gatekeeper.store.tables.words import Decision, DriftKind, PromotionKind, PromotionState, RequestState
+from gatekeeper.store.tables.words import Decision, DriftKind, PromotionKind, PromotionState, QueueState, RequestState
 
 __all__ = [
     "DIGEST",
@@ -48,6 +49,9 @@ __all__ = [
     "PromotionKind",
     "PromotionRow",
     "PromotionState",
+    "QueueEventRow",
+    "QueueRow",
+    "QueueState",
     "ReleaseRow",
     "ReportRow",
     "RequestDecisionRow",

@@ -59,3 +59,15 @@ class DriftKind(StrEnum):
     """Size, time or name of a stored file."""
     BYTES_CHANGED = "bytes-changed"
     """The stored bytes themselves, hashed again."""
+
+
+class QueueState(StrEnum):
+    """Where a queued evaluation stands."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    """A worker has it, or had it when it died."""
+    DONE = "DONE"
+    """There is a verdict."""
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
