@@ -20,7 +20,7 @@ from api.identity import Caller
 from api.problems import Problem, request_id_of, response_for
 from api.service import Service, log, service_of
 from gatekeeper.core.digests import Digest, digest_of, sha256_bytes
-from gatekeeper.core.errors import GatekeeperError
+from gatekeeper.core.errors import GatekeeperError, PromotionConflict
 from gatekeeper.store import answers
 from gatekeeper.store.answers import Kept
 
@@ -64,13 +64,13 @@ class Call:
         if claim.mine is None:
             return _again(claim)
         try:
-            response = self._ended(act)
+            response, lasting = self._ended(act)
         except BaseException:
             with store.transaction() as session:
                 answers.let_go(session, holder=self.caller.holder, key=self.key, mine=claim.mine)
             raise
         with store.transaction() as session:
-            if response.status_code in _KEPT or response.status_code < 300:
+            if lasting:
                 answers.keep(
                     session,
                     holder=self.caller.holder,
@@ -98,11 +98,14 @@ class Call:
         if etag not in {each.strip() for each in self.if_match.split(",")}:
             raise Problem("changed", "It has changed since it was read.", hint="Read it again.")
 
-    def _ended(self, act: Callable[[], Response]) -> Response:
+    def _ended(self, act: Callable[[], Response]) -> tuple[Response, bool]:
+        """Return how it ended, and whether it would end like that again."""
         try:
-            return act()
+            response, passing = act(), False
         except (GatekeeperError, Problem) as error:
-            return response_for(error, self.request_id)
+            # Somebody else was moving the alias: that is over in a moment.
+            response, passing = response_for(error, self.request_id), isinstance(error, PromotionConflict)
+        return response, not passing and (response.status_code < 300 or response.status_code in _KEPT)
 
 
 async def call_of(request: Request) -> Call:

@@ -43,6 +43,7 @@ class Service:
         """How many follow evaluations; changed on the event loop alone."""
         self._lines: dict[str, _Line] = {}
         self._guard = threading.Lock()
+        self._moving = threading.Lock()
 
     @property
     def workspace(self) -> Workspace:
@@ -71,9 +72,19 @@ class Service:
             RegistryError: the registry cannot be asked.
         """
         workspace = self.workspace
-        recover(workspace)
-        lapse(workspace)
+        if self._moving.acquire(blocking=False):  # what goes on here needs no settling
+            try:
+                recover(workspace)
+                lapse(workspace)
+            finally:
+                self._moving.release()
         return workspace
+
+    @contextmanager
+    def moving(self) -> Iterator[None]:
+        """Let one caller at a time move an alias, and nobody settle what they are about: others wait their turn."""
+        with self._moving:
+            yield
 
     @contextmanager
     def turn(self, subject: str) -> Iterator[None]:

@@ -26,7 +26,7 @@ def promote(update_id: str, promotion: PromotionIn, call: Here) -> Response:
         with call.service.turn(update_id):
             workspace, policy = call.service.settled(), call.service.policy()
             require_seen(workspace, call, update_id, promotion.seen)
-            with nothing_wrong_with_the_payload():
+            with call.service.moving(), nothing_wrong_with_the_payload():
                 return answer(_promoted(move_alias(workspace, update_id, policy=policy)))
 
     return call.once(act)
@@ -42,7 +42,7 @@ def revoke(update_id: str, signed: SignedIn, call: Here) -> Response:
             require_seen(workspace, call, update_id, None)
             require_domain(call, policy)
             key = signed_by(call.caller.principal, signed.envelopes)
-            with nothing_wrong_with_the_payload():
+            with call.service.moving(), nothing_wrong_with_the_payload():
                 require_complete(key, to_sign.revocation(workspace, update_id))
                 revoked = take_away(
                     workspace,
@@ -77,7 +77,7 @@ def rollback(model: str, signed: SignedIn, call: Here) -> Response:
             call.require_match(etag_of(model_out(workspace, model)))
             require_domain(call, policy)
             key = signed_by(call.caller.principal, signed.envelopes)
-            with nothing_wrong_with_the_payload():
+            with call.service.moving(), nothing_wrong_with_the_payload():
                 promoted = go_back(
                     workspace,
                     model,

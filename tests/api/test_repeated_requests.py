@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from gatekeeper.core.errors import RegistryError
 from gatekeeper.pipeline.erase import erase_texts_about
+from gatekeeper.pipeline.turns import turn
 from gatekeeper.store import approvals, listing
 from gatekeeper.store.tables import AnswerRow
 
@@ -76,6 +77,22 @@ def test_a_conflict_is_kept_too(world):
     assert as_json(first) == (409, "state")
     assert first.content == again.content
     assert again.headers["content-type"] == "application/problem+json"
+
+
+def test_a_promotion_that_came_while_another_went_on_can_be_tried_again(world):
+    world.live()
+    update = world.judged()
+    world.dana.decide(update)
+    etag, seen = world.ada.seen(update)
+    path = f"/v1/updates/{update}/promote"
+
+    with turn(world.workspace.lock_file) as mine:  # as another process holds it
+        busy = world.ada.post(path, {"seen": seen}, etag=etag, key="once")
+    free = world.ada.post(path, {"seen": seen}, etag=etag, key="once")
+
+    assert mine
+    assert as_json(busy) == (409, "conflict")
+    assert free.status_code == 200
 
 
 def test_what_could_not_be_done_for_now_can_be_tried_again(world, registry):
