@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.dashboard.app import Dashboard
 from api.edges import Edges
 from api.guard import guarded_router
 from api.openapi import described
@@ -45,6 +46,7 @@ def create_app(workspace: Workspace, settings: ServiceSettings, *, runner: Runne
     for error in (Problem, GatekeeperError, RequestValidationError, HTTPException):
         app.add_exception_handler(error, _problem)
     app.add_middleware(Edges, most_bytes=settings.most_bytes)
+    app.add_middleware(Dashboard, service=app.state.service)
     app.openapi = lambda: described(app)  # type: ignore[method-assign]  # FastAPI's own way to change it
     return app
 
