@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from api.dashboard import door
 from api.dashboard.forms import cookie, drop_cookie, fields_of
-from api.dashboard.pages import fleet
+from api.dashboard.pages import approvals, fleet, ledger, lineage, update, updates
 from api.dashboard.sessions import Session, Sessions, same
 from api.dashboard.showing import show_problem
 from api.dashboard.visit import Refused, Visit
@@ -28,11 +28,20 @@ View = Callable[[Visit], Response]
 
 _READ: Final[Mapping[str, View]] = {
     "/": fleet.fleet,
+    "/approvals": approvals.approvals,
+    "/updates": updates.updates,
+    "/updates/{update_id}": update.update,
+    "/models/{model}": lineage.lineage,
+    "/ledger": ledger.ledger,
+    "/ledger/{seq}": ledger.entry,
 }
-_SENT: Final[Mapping[str, View]] = {}
+_SENT: Final[Mapping[str, View]] = {
+    "/updates/{update_id}/{action}": update.decide,
+}
 _STATIC: Final = {
-    "report.css": ("audits.reports", "templates/report.css"),
-    "dashboard.css": ("api.dashboard", "static/dashboard.css"),
+    "report.css": ("audits.reports", "templates/report.css", "text/css"),
+    "dashboard.css": ("api.dashboard", "static/dashboard.css", "text/css"),
+    "mark.svg": ("api.dashboard", "static/mark.svg", "image/svg+xml"),
 }
 _ENDED: Final = "Your session has ended. Sign in again."
 
@@ -75,9 +84,10 @@ def _answered(request: Request, body: bytes | None, view: View) -> Response:
         visit = _visit(request, body)
         return view(visit)
     except _SignInFirst as first:
+        if not first.said:
+            return door.to_the_door(request)
         response = door.sign_in_page(request, _sessions(request), said=first.said, status=401)
-        if first.said:
-            drop_cookie(request, response, door.SESSION)
+        drop_cookie(request, response, door.SESSION)
         return response
     except Refused as refused:
         return show_problem(visit, refused.problem)
@@ -142,7 +152,7 @@ async def _sign_in(request: Request) -> Response:
         return await run_in_threadpool(_sign_in_sent, request, body)
     if _sessions(request).find(cookie(request, door.SESSION)) is not None:
         return RedirectResponse("/", status_code=303)
-    return door.sign_in_page(request, _sessions(request), onward="/")
+    return door.sign_in_page(request, _sessions(request), onward=request.query_params.get("onward", "/"))
 
 
 def _sign_in_sent(request: Request, body: bytes) -> Response:
@@ -160,10 +170,10 @@ async def _sign_out(request: Request) -> Response:
 
 
 def _static(request: Request) -> Response:
-    package, name = _STATIC.get(request.path_params["name"], ("", ""))
+    package, name, media_type = _STATIC.get(request.path_params["name"], ("", "", ""))
     if not package:
         return nothing_here(request, Problem("not-found", "There is no such file."))
-    return Response(files(package).joinpath(*name.split("/")).read_bytes(), media_type="text/css")
+    return Response(files(package).joinpath(*name.split("/")).read_bytes(), media_type=media_type)
 
 
 def _sessions(request: Request) -> Sessions:

@@ -6,6 +6,7 @@ somebody else. A token of a program opens no page.
 
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -25,6 +26,13 @@ _DOOR_LASTS: Final = 3600
 _LONGEST_PATH: Final = 400
 
 
+def to_the_door(request: Request) -> Response:
+    """Send somebody who has not signed in to the form, and from there to what they asked for."""
+    asked = safe_path(_asked(request))
+    onward = "" if asked == "/" or request.method != "GET" else f"?onward={quote(asked, safe='')}"
+    return RedirectResponse(f"/sign-in{onward}", status_code=303)
+
+
 def sign_in_page(
     request: Request, sessions: Sessions, *, said: str = "", status: int = 200, onward: str | None = None
 ) -> Response:
@@ -38,14 +46,13 @@ def sign_in_page(
         onward: where to go afterwards; by default what was asked for.
     """
     held = cookie(request, DOOR) or new_cookie()
-    asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     response = page(
         "sign_in",
         {
             "title": "Sign in",
             "said": said,
             "door": sessions.word_at_the_door(held),
-            "onward": safe_path(asked if onward is None else onward),
+            "onward": safe_path(_asked(request) if onward is None else onward),
             "person": None,
             "places": [],
         },
@@ -92,6 +99,10 @@ def safe_path(path: str) -> str:
     if not plain or not path.startswith("/") or path.startswith(("//", "/sign-")):
         return "/"
     return path
+
+
+def _asked(request: Request) -> str:
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
 def _known(request: Request, service: Service, token: str) -> Caller:

@@ -15,7 +15,7 @@ class Page(HTMLParser):
         super().__init__()
         self.forms, self.headings, self.links, self.forbidden, self.tables = [], [], [], [], []
         self.text = ""
-        self._within = None
+        self._within, self._heading = None, False
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
@@ -31,13 +31,15 @@ class Page(HTMLParser):
         if tag in {"script", "style", "iframe", "object", "embed", "base", "img"} or "style" in found:
             self.forbidden.append((tag, found))
         self.forbidden += [(tag, name) for name in found if name.startswith("on")]
-        self._within = tag
+        if not self._heading:
+            self._within = tag
         if re.fullmatch("h[1-6]", tag):
             self.headings.append((int(tag[1]), ""))
+            self._heading = True
 
     def handle_data(self, data):
         self.text += data
-        if self._within and re.fullmatch("h[1-6]", self._within):
+        if self._heading:
             level, said = self.headings[-1]
             self.headings[-1] = (level, said + data)
         if self._within == "caption":
@@ -45,6 +47,8 @@ class Page(HTMLParser):
 
     def handle_endtag(self, tag):
         self._within = None
+        if re.fullmatch("h[1-6]", tag):
+            self._heading = False
 
     def form(self, action):
         """The first form that is sent to an address."""
