@@ -14,7 +14,8 @@ class Page(HTMLParser):
     def __init__(self, text):
         super().__init__()
         self.forms, self.headings, self.links, self.forbidden, self.tables = [], [], [], [], []
-        self.text = ""
+        self.text, self.title = "", ""
+        self.labels, self.fields = set(), []
         self._within, self._heading = None, False
         self.feed(text)
 
@@ -24,6 +25,10 @@ class Page(HTMLParser):
             self.forms.append({"action": found["action"], "fields": {}})
         if tag in {"input", "textarea", "select"} and "name" in found:
             self.forms[-1]["fields"][found["name"]] = found.get("value", "")
+            if found.get("type") != "hidden":
+                self.fields.append(found.get("id"))
+        if tag == "label":
+            self.labels.add(found["for"])
         if tag == "a":
             self.links.append(found["href"])
         if tag == "table":
@@ -42,6 +47,8 @@ class Page(HTMLParser):
         if self._heading:
             level, said = self.headings[-1]
             self.headings[-1] = (level, said + data)
+        if self._within == "title" and not self.title:
+            self.title = data
         if self._within == "caption":
             self.tables[-1] += data
 
@@ -49,6 +56,11 @@ class Page(HTMLParser):
         self._within = None
         if re.fullmatch("h[1-6]", tag):
             self._heading = False
+
+    @property
+    def unlabelled(self):
+        """Fields that no label names."""
+        return [each for each in self.fields if each not in self.labels]
 
     def form(self, action):
         """The first form that is sent to an address."""
