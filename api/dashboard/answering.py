@@ -31,6 +31,7 @@ _READ: Final[Mapping[str, View]] = {
     "/approvals": approvals.approvals,
     "/updates": updates.updates,
     "/updates/{update_id}": update.update,
+    "/updates/{update_id}/{action}": update.back,
     "/models/{model}": lineage.lineage,
     "/ledger": ledger.ledger,
     "/ledger/{seq}": ledger.entry,

@@ -85,7 +85,7 @@ def test_every_page_is_tried_here():
 
     tried = {path.format(waiting="{update_id}", blocked="{update_id}", new="{update_id}") for path in PATHS.values()}
     tried = {path.replace("/ledger/3", "/ledger/{seq}").replace("/models/quick", "/models/{model}") for path in tried}
-    assert read - tried == {"/sign-in", "/static/{name}"}
+    assert read - tried == {"/sign-in", "/static/{name}", "/updates/{update_id}/{action}"}
 
 
 def test_without_a_session_no_page_says_anything(shown):

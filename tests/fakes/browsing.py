@@ -15,7 +15,7 @@ class Page(HTMLParser):
         super().__init__()
         self.forms, self.headings, self.links, self.forbidden, self.tables = [], [], [], [], []
         self.text, self.title = "", ""
-        self.labels, self.fields = set(), []
+        self.labels, self.fields, self.documents, self._document = set(), [], {}, None
         self._within, self._heading = None, False
         self.feed(text)
 
@@ -27,6 +27,9 @@ class Page(HTMLParser):
             self.forms[-1]["fields"][found["name"]] = found.get("value", "")
             if found.get("type") != "hidden":
                 self.fields.append(found.get("id"))
+        if tag == "code" and "id" in found:
+            self._document = found["id"]
+            self.documents[self._document] = ""
         if tag == "label":
             self.labels.add(found["for"])
         if tag == "a":
@@ -44,6 +47,8 @@ class Page(HTMLParser):
 
     def handle_data(self, data):
         self.text += data
+        if self._document:
+            self.documents[self._document] += data
         if self._heading:
             level, said = self.headings[-1]
             self.headings[-1] = (level, said + data)
@@ -53,6 +58,8 @@ class Page(HTMLParser):
             self.tables[-1] += data
 
     def handle_endtag(self, tag):
+        if tag == "code":
+            self._document = None
         self._within = None
         if re.fullmatch("h[1-6]", tag):
             self._heading = False

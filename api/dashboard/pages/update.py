@@ -2,6 +2,7 @@
 
 import shlex
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
@@ -40,6 +41,11 @@ def update(visit: Visit) -> Response:
     return _shown(visit)
 
 
+def back(visit: Visit) -> Response:
+    """Lead from the address that a decision is sent to, when it is only opened, to the update."""
+    return RedirectResponse(f"/updates/{quote(visit.named['update_id'], safe='')}", status_code=303)
+
+
 def decide(visit: Visit) -> Response:
     """Take the signed decision that a form carries, about exactly the digests that were in view."""
     id_, action = visit.named["update_id"], visit.named["action"]
@@ -61,7 +67,7 @@ def decide(visit: Visit) -> Response:
     except (Problem, GatekeeperError) as error:
         said = response_for(error, visit.request_id)
         return _shown(visit, problem=ProblemOut.model_validate_json(bytes(said.body)))
-    return RedirectResponse(f"/updates/{id_}", status_code=303)
+    return back(visit)
 
 
 def _shown(visit: Visit, *, problem: ProblemOut | None = None) -> Response:
