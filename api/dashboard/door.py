@@ -106,10 +106,13 @@ def _asked(request: Request) -> str:
 
 
 def _known(request: Request, service: Service, token: str) -> Caller:
-    address = request.client.host if request.client is not None else "unknown"
-    service.rates.require_patience(address)
+    """Return who has a token. Whoever has one that counts is never kept waiting by others who have none.
+
+    Raises:
+        Problem: the token does not count, or too many from this address did not.
+    """
     try:
         return caller_of(service.workspace, f"Bearer {token}", service.settings.lone)
     except Problem:
-        service.rates.failed(address)
+        service.rates.failed(request.client.host if request.client is not None else "unknown")
         raise

@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 from browsing import Browser, Page, browser_of
-from gallery_world import gallery
+from gallery_world import HOSTILE, gallery
 
 from api.dashboard.answering import routes
 from api.dashboard.rendering import POLICY
@@ -197,3 +197,26 @@ def test_a_registry_that_does_not_answer_keeps_nobody_from_the_fleet(tmp_path):
 
 def _broken(*_named):
     raise RegistryError("The registry does not answer.")
+
+
+def test_other_requests_wait_beside_updates(tmp_path):
+    world = gallery(tmp_path)
+    world.live()
+    update = world.succeeded("weekly feedback")
+    etag, _seen = world.dana.seen(update)
+    to_sign = world.dana.get(f"/v1/updates/{update}/to-sign", params={"action": "anchor"}).json()["decisions"]
+    asked = world.dana.post(
+        f"/v1/updates/{update}/anchor",
+        {"envelopes": [world.dana.sign(each) for each in to_sign], "reason": HOSTILE},
+        etag=etag,
+    )
+    assert asked.status_code == 201, asked.text
+    browser = browser_of(world, "kim")
+
+    page = browser.page("/approvals")
+
+    assert f"gatekeeper approve {asked.json()['id']}" in page.text
+    assert "1 of 2" in page.text
+    assert page.forbidden == []
+    assert "1 other request" in browser.page("/").text
+    world.workspace.store.close()

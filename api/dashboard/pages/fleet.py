@@ -8,12 +8,11 @@ from starlette.responses import Response
 from api.dashboard.showing import show
 from api.dashboard.visit import Visit
 from api.routes.models import list_models, one_model
+from api.routes.requests import list_requests
 from api.routes.updates import list_updates
-from api.shapes import ModelOut, ModelsOut, UpdateOut, UpdatesOut
+from api.shapes import ModelOut, ModelsOut, RequestsOut, UpdateOut, UpdatesOut
 from gatekeeper.core.errors import RegistryError
 from gatekeeper.core.states import State
-from gatekeeper.store import requests
-from gatekeeper.store.tables import RequestState
 
 _MOST: Final = 100
 """Updates that the last verdict is looked for among, and the most that are counted as open."""
@@ -37,8 +36,7 @@ class Line:
 def fleet(visit: Visit) -> Response:
     """Show every model."""
     names = visit.ask("GET", "/v1/models", list_models, ModelsOut).items
-    with visit.service.workspace.store.reading() as session:
-        asked = [row.model for row in requests.in_state(session, RequestState.OPEN)]
+    asked = [each.model for each in visit.ask("GET", "/v1/requests", list_requests, RequestsOut).items]
     lines = [_line(visit, name, asked.count(name)) for name in names]
     return show(visit, "fleet", title="Fleet", lines=lines)
 

@@ -12,17 +12,17 @@ from api.dashboard.evidence import Evidence, evidence_of
 from api.dashboard.showing import show
 from api.dashboard.visit import Refused, Visit
 from api.payloads import DecisionIn, SeenIn
+from api.permissions import route_for
 from api.problems import Problem, ProblemOut, response_for
 from api.routes import decisions, updates
 from api.shapes import DecisionsOut, ToSignOut, UpdateOut
 from gatekeeper.core.digests import canonical
 from gatekeeper.core.errors import GatekeeperError
-from gatekeeper.core.states import State
 
 SHOWN = 200
 """Flagged rows, files and tensors on the page; the service's route has all."""
 
-_OPEN = {"approve": (State.PENDING_APPROVAL,), "reject": (State.PENDING_APPROVAL, State.APPROVED)}
+_ACTIONS = ("approve", "reject")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,9 +100,9 @@ def _choices(visit: Visit, row: UpdateOut, evidence: Evidence | None) -> list[Ch
     if evidence is None or not evidence.explained:
         return []
     found = []
-    for action, states in _OPEN.items():
+    for action in _ACTIONS:
         path = f"/v1/updates/{{update_id}}/{action}"
-        if row.state not in states or not visit.may("POST", path):
+        if row.state not in (route_for("POST", path).states or ()) or not visit.may("POST", path):
             continue
         sign = visit.ask(
             "GET",
