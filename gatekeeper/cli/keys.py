@@ -10,6 +10,7 @@ from audits.ledger.keys import create_key, load_key, take_over
 from audits.ledger.rotation import LOG, PASSPORT
 from audits.passport.dsse import public_text
 from audits.passport.trust import load_trust
+from gatekeeper.cli.key_sign import sign_document
 from gatekeeper.cli.opening import finish_rotation, workspace
 from gatekeeper.cli.screen import console, print_json
 from gatekeeper.cli.settings import Settings, find_project, load_settings
@@ -29,6 +30,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Your own signing key, and the installation's.", no_args_is_help=True)
     group.command("create")(create)
     group.command("show")(show)
+    group.command("sign")(sign_document)
     group.command("rotate")(rotate)
     app.add_typer(group, name="key")
 
