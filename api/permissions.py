@@ -55,6 +55,8 @@ _PROPOSERS: Final = frozenset({Role.SUBMITTER, Role.SERVICE})
 _DECIDERS: Final = frozenset({Role.APPROVER, Role.ADMIN})
 _ADMINS: Final = frozenset({Role.ADMIN})
 _READERS: Final = frozenset({Role.APPROVER, Role.AUDITOR, Role.ADMIN})
+ROW_READERS: Final = _READERS
+"""Who sees on pages what gates flagged in training data; for everybody else it is masked."""
 
 
 def _get(path: str, roles: frozenset[Role] | None, about: str) -> Route:

@@ -1,7 +1,7 @@
 """The pages beside the routes: who answers a request, behind the same edges, with a policy for browsers.
 
-Paths that a page has go to the pages. Everything else goes to the routes, but for what a browser asks for that neither
-knows: it is told so on a page.
+Paths that a page has go to the pages. Everything else goes to the routes, but for the root, and for what neither
+knows, where a browser asks: it is shown the fleet, or told so on a page.
 """
 
 from typing import Final
@@ -40,7 +40,7 @@ class Dashboard:
         if scope["type"] != "http":
             return False
         first = scope["path"].split("/")[1] if "/" in scope["path"] else ""
-        if first in self._firsts:
+        if first and first in self._firsts:
             return True
         return first not in _ROUTES and "text/html" in Request(scope).headers.get("accept", "")
 

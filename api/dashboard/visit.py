@@ -14,15 +14,12 @@ from starlette.responses import Response
 from api.calls import Call
 from api.dashboard.sessions import Session
 from api.identity import Caller
-from api.permissions import Role, may, role_of, route_for
+from api.permissions import ROW_READERS, may, role_of, route_for
 from api.problems import Problem, ProblemOut
 from api.service import Service
 from gatekeeper.core.digests import digest_of
 
 Shape = TypeVar("Shape", bound=BaseModel)
-
-ROW_READERS = frozenset({Role.APPROVER, Role.AUDITOR, Role.ADMIN})
-"""Who sees the rows that gates flagged; for everybody else they are masked."""
 
 
 class Refused(Exception):

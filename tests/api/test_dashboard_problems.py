@@ -69,7 +69,7 @@ def test_a_fault_of_ours_is_a_page_without_details(world, monkeypatch):
     assert "12345" not in answered.text
 
 
-@pytest.mark.parametrize("path", ["/v1/updates", "/v1/nothing", "/healthz", "/readyz", "/nothing"])
+@pytest.mark.parametrize("path", ["/v1/updates", "/v1/nothing", "/healthz", "/readyz", "/nothing", "/"])
 def test_programs_are_answered_as_before(world, path):
     answered = world.ola.get(path)
 
