@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from gatekeeper.core.errors import GatekeeperError, InputError
+from gatekeeper.core.errors import GatekeeperError, InputError, RegistryError
 from gatekeeper.core.findings import GateReport
 from gatekeeper.core.gate import Gate, Resources
 from gatekeeper.pipeline import run
@@ -30,6 +30,7 @@ from gatekeeper.runtime.opener import Opener
 from gatekeeper.store import queue, runs
 from gatekeeper.store.tables import QueueState
 from policies.form import policy_from_form
+from policies.policy import Policy
 
 log = logging.getLogger("gatekeeper.runtime")
 
@@ -127,7 +128,7 @@ class Carrier:
         try:
             policy = policy_from_form(form, self._workspace.catalogue, digest=digest)
             self._stop_where_asked()
-            run.evaluate(self._workspace, update_id, policy, Resources(), steps=self)
+            self._evaluate(update_id, policy)
         except (GatekeeperError, Cancelled) as error:
             self._give_up(update_id, error)
         except Exception as error:
@@ -136,6 +137,22 @@ class Carrier:
             self._give_up(update_id, error)
         else:
             self._end(QueueState.DONE, "done")
+
+    def _evaluate(self, update_id: str, policy: Policy) -> None:
+        """Evaluate; where there is a verdict and the registry does not answer, try again after a while."""
+        pauses = list(self._limits.registry_pauses)
+        while True:
+            try:
+                run.evaluate(self._workspace, update_id, policy, Resources(), steps=self)
+            except RegistryError:
+                with self._workspace.store.reading() as session:
+                    judged = runs.verdict(session, self.run_id) is not None
+                if not judged or not pauses:
+                    raise
+                self._log("the registry does not answer")
+                self._lost.wait(pauses.pop(0))
+            else:
+                return
 
     def hold(self, session: Session) -> None:
         """Return when this worker still holds the run, as the caller's transaction sees it."""

@@ -20,7 +20,7 @@ from gatekeeper.runtime.carrier import Carrier
 VERSION = "1"
 """Raised whenever the steps of a run change their names or their order: DBOS resumes only what is of one version."""
 
-_POLL = 0.1
+_POLL = 0.25
 _OVER = frozenset({"SUCCESS", "ERROR"})
 _CARRIERS: dict[str, Carrier] = {}
 

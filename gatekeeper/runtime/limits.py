@@ -23,3 +23,5 @@ class Limits:
     """Most runs at a time on one device."""
     most_attempts: int = 5
     """A run whose workers died so often is given up: it may be what kills them."""
+    registry_pauses: tuple[float, ...] = (1.0, 5.0, 30.0, 120.0)
+    """Waits between attempts to store a judged update in a registry that does not answer."""

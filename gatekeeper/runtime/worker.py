@@ -19,7 +19,7 @@ from gatekeeper.runtime.carrier import Carrier, Watching, nobody
 from gatekeeper.runtime.limits import Limits
 from gatekeeper.runtime.opener import Opener
 from gatekeeper.store import queue
-from gatekeeper.store.tables import QueueRow, QueueState
+from gatekeeper.store.tables import QueueState
 
 log = logging.getLogger("gatekeeper.runtime")
 
@@ -86,6 +86,7 @@ class Worker:
         if self._carrier is not None:
             if not self._carrier.over.is_set():
                 self._carrier.look()
+                self._watch()
                 return False
             self._carrier = None
         taken, idle = self._take()
@@ -95,8 +96,8 @@ class Worker:
         return idle
 
     def _take(self) -> tuple[Carrier | None, bool]:
+        dead = self._watch()
         with self._workspace.store.reading() as session:
-            dead = self._dead(queue.running(session))
             if not dead and queue.next_waiting(session) is None:
                 return None, not queue.running(session)
         with self._workspace.store.transaction() as session:
@@ -133,8 +134,13 @@ class Worker:
         )
         return carrier, False
 
-    def _dead(self, running: list[QueueRow]) -> dict[str, tuple[int, int]]:
-        """Return the runs whose workers have not beaten for as long as this worker has watched them."""
+    def _watch(self) -> dict[str, tuple[int, int]]:
+        """Look at the beats of every run; return attempt and beats of those whose workers count as dead.
+
+        A worker watches while it computes, too, so that it knows the dead ones as soon as it is free.
+        """
+        with self._workspace.store.reading() as session:
+            running = [row for row in queue.running(session) if row.worker != self.name]
         now = time.monotonic()
         seen = {}
         for row in running:
