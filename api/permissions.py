@@ -200,6 +200,11 @@ def may(words: frozenset[str], route: Route) -> bool:
     return route.roles is None or any(role_of(word) in route.roles for word in words)
 
 
+def sees_rows(words: frozenset[str]) -> bool:
+    """Return whether somebody who may act as ``words`` may see the rows that gates flagged."""
+    return any(role_of(word) in ROW_READERS for word in words)
+
+
 def matrix() -> str:
     """Return the table as Markdown, as it stands in ``docs/api.md``."""
     head = ["Method", "Path", *(role.value for role in Role), "What"]

@@ -5,6 +5,7 @@ from typing import Final, Literal, TypeAlias, cast
 
 from sqlalchemy.orm import Session
 
+from api.masking import is_plain, masked
 from api.shapes import (
     ApprovalCountOut,
     DecisionOut,
@@ -120,8 +121,9 @@ def report_out(report: GateReport, seconds: float) -> ReportOut:
     )
 
 
-def findings_out(report: GateReport) -> list[FindingOut]:
-    """Return what a gate points at, in its own order."""
+def findings_out(report: GateReport, *, sees_rows: bool) -> list[FindingOut]:
+    """Return what a gate points at, in its own order; masked for who may not see rows (``api.masking``)."""
+    shown = sees_rows or is_plain(report.gate)
     return [
         FindingOut(
             gate=report.gate,
@@ -131,7 +133,7 @@ def findings_out(report: GateReport) -> list[FindingOut]:
             subject=each.subject,
             message=each.message,
         )
-        for each in report.findings
+        for each in (report.findings if shown else map(masked, report.findings))
     ]
 
 

@@ -1,18 +1,10 @@
-"""Which findings a reader sees whole.
-
-A finding about files or tensors names those. Every other finding may name a row, a person, or words from the training
-data, so only those who may see flagged rows see its subject and its message; others see what was found, how bad it is
-if true, and how sure the gate is. Families that nobody thought of yet are masked.
-"""
+"""What gates point at, row by row, with what a reader may not see left out (``api.masking``)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
+from api.masking import is_plain, masked
 from gatekeeper.core.findings import Finding, GateReport, Severity
-from gatekeeper.core.gate import Family
-
-_SHOWN: Final = frozenset({Family.ARTIFACT.value, Family.WEIGHTS.value})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +31,6 @@ def flagged(reports: Sequence[GateReport], *, sees_rows: bool) -> tuple[Flagged,
     return tuple(sorted(found, key=lambda each: -each.worst))
 
 
-def is_plain(gate: str) -> bool:
-    """Return whether a gate's findings hold nothing from training data."""
-    return gate.partition("/")[0] in _SHOWN
-
-
 def _by_subject(report: GateReport) -> dict[str, list[Finding]]:
     found: dict[str, list[Finding]] = {}
     for each in report.findings:
@@ -53,7 +40,7 @@ def _by_subject(report: GateReport) -> dict[str, list[Finding]]:
 
 def _flagged(gate: str, number: int, subject: str, findings: Sequence[Finding], *, shown: bool) -> Flagged:
     ordered = sorted(findings, key=lambda each: -each.severity)
-    kept = ordered if shown else [_masked(each) for each in ordered]
+    kept = ordered if shown else [masked(each) for each in ordered]
     return Flagged(
         gate=gate,
         number=number,
@@ -61,7 +48,3 @@ def _flagged(gate: str, number: int, subject: str, findings: Sequence[Finding], 
         worst=ordered[0].severity,
         findings=tuple(kept),
     )
-
-
-def _masked(finding: Finding) -> Finding:
-    return Finding(code=finding.code, severity=finding.severity, confidence=finding.confidence, subject="", message="")

@@ -9,6 +9,7 @@ from api.calls import Here, answer
 from api.cursors import cursor_of, place_of
 from api.finding import judged, policy_or_none, seen_now, update_at
 from api.guard import guarded_router
+from api.permissions import sees_rows
 from api.problems import Problem
 from api.shapes import (
     DecisionsOut,
@@ -110,7 +111,7 @@ def findings(
     cursor: Annotated[str | None, Query(max_length=20, pattern=r"^[0-9]{1,9}$")] = None,
     limit: Limit = 50,
 ) -> Response:
-    """Return what the gates of the newest run point at, of all gates or of one."""
+    """Return what the gates of the newest run point at; who may not see rows sees neither subject nor message."""
     first = int(cursor or 0)
     with call.service.workspace.store.reading() as session:
         run, _verdict = judged(session, update_at(session, update_id))
@@ -118,7 +119,7 @@ def findings(
             each
             for report in runs.reports(session, run.id)
             if gate in (None, report.gate)
-            for each in findings_out(report)
+            for each in findings_out(report, sees_rows=sees_rows(call.caller.words))
         ]
     end = first + limit
     return answer(FindingsOut(run=run.id, items=found[first:end], next=str(end) if end < len(found) else None))

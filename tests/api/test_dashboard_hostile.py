@@ -4,7 +4,8 @@ import pytest
 from browsing import Page, browser_of
 from gallery_world import HOSTILE, SECRET_ROW, gallery
 
-from api.dashboard.masking import flagged, is_plain
+from api.dashboard.masking import flagged
+from api.masking import is_plain
 from gatekeeper.core.findings import Finding, GateReport, Severity, Status
 from gatekeeper.core.gate import FAMILIES, Family
 
