@@ -57,7 +57,9 @@ def database(folder, *, postgresql):
 def served(app):
     """Give the address at which an application answers."""
     with listen("127.0.0.1:0") as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False, lifespan="off"))
+        # Callers wait long between two calls where fifty share a core: their connections must not be closed meanwhile.
+        config = uvicorn.Config(app, log_level="error", access_log=False, lifespan="off", timeout_keep_alive=300)
+        server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
