@@ -15,11 +15,9 @@ from api.finding import judged, policy_or_none, update_at
 from audits.reports.forest import Panel, forest, panels_of_update
 from audits.reports.model import LimitView, UpdateView
 from gatekeeper.core.findings import GateReport
-from gatekeeper.core.verdict import Reason, Verdict
+from gatekeeper.core.verdict import Reason
+from gatekeeper.pipeline.limit_views import limit_views
 from gatekeeper.store import runs
-from gatekeeper.store.tables import UpdateRow
-from policies.explain import explain
-from policies.policy import Policy, Section
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +72,11 @@ def evidence_of(visit: Visit, update_id: str) -> Evidence:
         state=row.state,
         verdict=verdict,
         reports=reports,
-        limits=_limits(policy, row, reports, verdict) if policy is not None and explained else (),
+        limits=limit_views(
+            policy, {each.gate: each for each in reports}, verdict, compared=row.champion_version is not None
+        )
+        if policy is not None and explained
+        else (),
         seconds=sum(took.values()),
         gate_seconds=tuple(took.items()),
     )
@@ -99,27 +101,4 @@ def _gate(visit: Visit, view: UpdateView, gate: str, seconds: float | None) -> G
         votes=tuple((view.word(each), each) for each in view.verdict.reasons if each.gate == gate),
         limits=limits,
         plots=tuple((panel, forest(panel)) for panel in panels_of_update(alone)),
-    )
-
-
-def _limits(
-    policy: Policy, row: UpdateRow, reports: tuple[GateReport, ...], verdict: Verdict
-) -> tuple[LimitView, ...]:
-    section: Section = "gates" if row.champion_version is not None else "certify"
-    return tuple(
-        LimitView(
-            gate=line.gate,
-            id=line.id,
-            outcome=line.outcome,
-            text=line.text,
-            errored=line.errored,
-            metric=line.metric,
-            unit=line.unit,
-            value=line.value,
-            low=line.low,
-            high=line.high,
-            margin=line.threshold,
-            better=line.better.value if line.better is not None else "",
-        )
-        for line in explain(policy, {each.gate: each for each in reports}, verdict, section=section)
     )

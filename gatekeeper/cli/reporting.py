@@ -4,12 +4,12 @@ import dataclasses
 from datetime import UTC, datetime
 
 from audits.reports.lineage_plot import LineagePanel
-from audits.reports.model import LimitView, RunView, UpdateView
+from audits.reports.model import RunView, UpdateView
 from audits.reports.write import write_report
+from gatekeeper.pipeline.limit_views import limit_views
 from gatekeeper.pipeline.outcome import Checked
 from gatekeeper.pipeline.workspace import environment
-from policies.explain import explain
-from policies.policy import Policy, Section
+from policies.policy import Policy
 
 
 def write_reports(
@@ -57,7 +57,6 @@ def policy_words(policy: Policy) -> str:
 
 
 def _update_view(result: Checked) -> UpdateView:
-    section: Section = "gates" if result.champion_version is not None else "certify"
     return UpdateView(
         name=result.name,
         id=result.update_id,
@@ -66,22 +65,8 @@ def _update_view(result: Checked) -> UpdateView:
         state=result.state,
         verdict=result.verdict,
         reports=tuple(run.report for run in result.runs),
-        limits=tuple(
-            LimitView(
-                gate=line.gate,
-                id=line.id,
-                outcome=line.outcome,
-                text=line.text,
-                errored=line.errored,
-                metric=line.metric,
-                unit=line.unit,
-                value=line.value,
-                low=line.low,
-                high=line.high,
-                margin=line.threshold,
-                better=line.better.value if line.better is not None else "",
-            )
-            for line in explain(result.policy, result.reports, result.verdict, section=section)
+        limits=limit_views(
+            result.policy, result.reports, result.verdict, compared=result.champion_version is not None
         ),
         seconds=result.seconds,
         data=result.update.data.path.name if result.update.data else "",

@@ -4,8 +4,7 @@ Order: what any text could hold (e-mail, links), then, where there is a digit, n
 last what is no personal data by itself. Overlapping matches are the caller's to settle.
 """
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from gatekeeper.gates.data.personal.checked_numbers import checked_numbers
 from gatekeeper.gates.data.personal.details import details
@@ -17,9 +16,6 @@ from gatekeeper.gates.data.personal.page import Page, page_of
 from gatekeeper.gates.data.personal.places import places
 from gatekeeper.gates.data.personal.street_addresses import street_addresses
 from gatekeeper.gates.data.personal.telephones import telephones
-
-_SIGN = re.compile(r"[0-9@]|://|www\.", re.IGNORECASE)
-"""Every text with a form worth knowing holds one of these."""
 
 
 def structured_pii(text: str, *, with_details: bool = False) -> Iterator[PiiMatch]:
@@ -43,8 +39,3 @@ def _forms(page: Page) -> Iterator[PiiMatch]:
     yield from telephones(page)
     yield from street_addresses(page)
     yield from explained_codes(page)
-
-
-def worth_reading(rows: Sequence[Sequence[str]]) -> list[int]:
-    """Return which rows hold any sign of a form; the others cannot match."""
-    return [at for at, row in enumerate(rows) if any(_SIGN.search(text) for text in row)]
