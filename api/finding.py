@@ -9,7 +9,7 @@ from api.calls import Call, etag_of
 from api.payloads import SeenIn
 from api.permissions import project_roles
 from api.problems import Problem
-from api.shapes import UpdateOut
+from api.shapes.updates import UpdateOut
 from api.views import digests_out, update_out
 from gatekeeper.core.errors import GatekeeperError, InputError, PolicyError, UsageError
 from gatekeeper.core.verdict import Verdict

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from api.problems import Problem
-from api.shapes import ToSignOut
+from api.shapes.decisions import ToSignOut
 from audits.passport.decision import PAYLOAD_TYPE, SignedDecision, read_decision
 from gatekeeper.core.digests import plain
 from gatekeeper.core.errors import VerificationError

@@ -6,18 +6,9 @@ from typing import Final, Literal, TypeAlias, cast
 from sqlalchemy.orm import Session
 
 from api.masking import is_plain, masked
-from api.shapes import (
-    ApprovalCountOut,
-    DecisionOut,
-    DigestsOut,
-    FindingOut,
-    MetricOut,
-    ReasonOut,
-    ReportOut,
-    RequestOut,
-    UpdateOut,
-    VerdictOut,
-)
+from api.shapes.decisions import DecisionOut, RequestOut
+from api.shapes.evidence import FindingOut, MetricOut, ReasonOut, ReportOut, VerdictOut
+from api.shapes.updates import ApprovalCountOut, DigestsOut, UpdateOut
 from gatekeeper.core.digests import Digest, plain
 from gatekeeper.core.findings import GateReport
 from gatekeeper.core.verdict import Verdict

@@ -9,7 +9,8 @@ from api.calls import Call, Here, answer
 from api.finding import nothing_wrong_with_the_payload, require_domain, require_seen, seen_now, update_at
 from api.guard import guarded_router
 from api.payloads import DecisionIn, WithdrawalIn
-from api.shapes import ToSignOut, UpdateOut
+from api.shapes.decisions import ToSignOut
+from api.shapes.updates import UpdateOut
 from api.signatures import signed_by, to_sign_out
 from audits.passport.decision import SignedDecision
 from gatekeeper.pipeline import to_sign

@@ -6,7 +6,7 @@ from starlette.responses import Response
 from api.calls import Here, answer
 from api.guard import guarded_router
 from api.service import log, service_of
-from api.shapes import HealthOut, MeOut, ReadyOut
+from api.shapes.service import HealthOut, MeOut, ReadyOut
 from gatekeeper.core.errors import GatekeeperError
 from gatekeeper.store import entries
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from api.calls import Call, Here, answer
 from api.guard import guarded_router
 from api.problems import Problem
-from api.shapes import CheckpointOut, ConsistencyOut, EntriesOut, EntryOut, ProofOut
+from api.shapes.ledger import CheckpointOut, ConsistencyOut, EntriesOut, EntryOut, ProofOut
 from audits.ledger import proofs
 from audits.ledger.tlog_proof import proof_text
 from gatekeeper.core.errors import StateError

@@ -5,7 +5,7 @@ from starlette.responses import Response
 from api.calls import Here, answer
 from api.finding import model_at
 from api.guard import guarded_router
-from api.shapes import DriftOut, LineageOut, ModelOut, ModelsOut, MoveOut
+from api.shapes.models import DriftOut, LineageOut, ModelOut, ModelsOut, MoveOut
 from gatekeeper.core.digests import plain
 from gatekeeper.core.states import State
 from gatekeeper.pipeline.lineage import drift_of

@@ -7,7 +7,7 @@ from api.finding import model_at, nothing_wrong_with_the_payload, require_domain
 from api.guard import guarded_router
 from api.payloads import PromotionIn, SignedIn
 from api.routes.models import model_out
-from api.shapes import PromotedOut, RevokedOut, ToSignOut
+from api.shapes.decisions import PromotedOut, RevokedOut, ToSignOut
 from api.signatures import require_complete, signed_by, to_sign_out
 from gatekeeper.pipeline import to_sign
 from gatekeeper.pipeline.moves import Promoted

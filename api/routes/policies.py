@@ -6,7 +6,7 @@ from api.calls import Here, answer
 from api.finding import policy_or_none
 from api.guard import guarded_router
 from api.problems import Problem
-from api.shapes import PoliciesOut, PolicyLineOut, PolicyOut
+from api.shapes.policies import PoliciesOut, PolicyLineOut, PolicyOut
 from gatekeeper.store.listing import policy_digests, run_with_policy
 from policies.policy import normal_form
 

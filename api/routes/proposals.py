@@ -12,7 +12,7 @@ from api.finding import nothing_wrong_with_the_payload, require_seen, seen_now, 
 from api.guard import guarded_router
 from api.payloads import ProposalIn
 from api.problems import Problem
-from api.shapes import UpdateOut
+from api.shapes.updates import UpdateOut
 from gatekeeper.core.update import Provenance
 from gatekeeper.pipeline import run
 from gatekeeper.pipeline.run import Audience

@@ -15,7 +15,7 @@ from api.guard import guarded_router
 from api.payloads import GlassIn, ReviewIn, SignedIn
 from api.permissions import Role
 from api.problems import Problem
-from api.shapes import RequestOut, RequestsOut, ToSignOut
+from api.shapes.decisions import RequestOut, RequestsOut, ToSignOut
 from api.signatures import signed_by, to_sign_out
 from api.views import request_out
 from gatekeeper.pipeline import break_glass as glass

@@ -11,16 +11,9 @@ from api.finding import judged, policy_or_none, seen_now, update_at
 from api.guard import guarded_router
 from api.permissions import sees_rows
 from api.problems import Problem
-from api.shapes import (
-    DecisionsOut,
-    EvidenceOut,
-    FindingsOut,
-    RunOut,
-    RunsOut,
-    UpdateOut,
-    UpdatesOut,
-    VerdictOut,
-)
+from api.shapes.decisions import DecisionsOut
+from api.shapes.evidence import EvidenceOut, FindingsOut, VerdictOut
+from api.shapes.updates import RunOut, RunsOut, UpdateOut, UpdatesOut
 from api.views import decision_out, findings_out, report_out, update_out, verdict_out
 from gatekeeper.core.states import State
 from gatekeeper.store import approvals, runs

@@ -11,8 +11,10 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import TypeAdapter, ValidationError
 
-from api import shapes
 from api.payloads import DecisionIn, GlassIn, PromotionIn, ProposalIn, ReviewIn, SeenIn, SignedIn, WithdrawalIn
+from api.shapes.decisions import PromotedOut, RequestOut, RevokedOut, ToSignOut
+from api.shapes.models import ModelOut
+from api.shapes.updates import UpdateOut
 from audits.passport.decision import SignedDecision, sign_decision
 from gatekeeper.client.reading import Reader, Seen, path_of
 from gatekeeper.core.errors import InputError, VerificationError
@@ -23,15 +25,15 @@ _DECISION: Final[TypeAdapter[SignedDecision]] = TypeAdapter(SignedDecision)
 class Client(Reader):
     """Calls one service as one person."""
 
-    def propose(self, proposal: ProposalIn) -> shapes.UpdateOut:
+    def propose(self, proposal: ProposalIn) -> UpdateOut:
         """Propose an update; it waits to be evaluated."""
-        return self._calls.post("/v1/updates", shapes.UpdateOut, proposal)
+        return self._calls.post("/v1/updates", UpdateOut, proposal)
 
-    def run(self, seen: Seen[shapes.UpdateOut]) -> shapes.UpdateOut:
+    def run(self, seen: Seen[UpdateOut]) -> UpdateOut:
         """Evaluate an update and wait for its verdict."""
-        return self._calls.post(path_of("updates", seen.value.id, "runs"), shapes.UpdateOut, etag=seen.etag)
+        return self._calls.post(path_of("updates", seen.value.id, "runs"), UpdateOut, etag=seen.etag)
 
-    def approve(self, seen: Seen[shapes.UpdateOut], key: Ed25519PrivateKey, *, comment: str = "") -> shapes.UpdateOut:
+    def approve(self, seen: Seen[UpdateOut], key: Ed25519PrivateKey, *, comment: str = "") -> UpdateOut:
         """Agree to exactly what was seen, signed with one's own key.
 
         Raises:
@@ -40,7 +42,7 @@ class Client(Reader):
         """
         return self._decide(seen, "approve", key, comment)
 
-    def reject(self, seen: Seen[shapes.UpdateOut], key: Ed25519PrivateKey, *, comment: str = "") -> shapes.UpdateOut:
+    def reject(self, seen: Seen[UpdateOut], key: Ed25519PrivateKey, *, comment: str = "") -> UpdateOut:
         """Refuse exactly what was seen.
 
         Raises:
@@ -48,17 +50,17 @@ class Client(Reader):
         """
         return self._decide(seen, "reject", key, comment)
 
-    def withdraw(self, seen: Seen[shapes.UpdateOut], *, comment: str = "") -> shapes.UpdateOut:
+    def withdraw(self, seen: Seen[UpdateOut], *, comment: str = "") -> UpdateOut:
         """Take one's own proposal back."""
         body = WithdrawalIn(seen=_digests(seen.value), comment=comment)
-        return self._calls.post(path_of("updates", seen.value.id, "withdraw"), shapes.UpdateOut, body, etag=seen.etag)
+        return self._calls.post(path_of("updates", seen.value.id, "withdraw"), UpdateOut, body, etag=seen.etag)
 
-    def promote(self, seen: Seen[shapes.UpdateOut]) -> shapes.PromotedOut:
+    def promote(self, seen: Seen[UpdateOut]) -> PromotedOut:
         """Put an approved update live."""
         body = PromotionIn(seen=_digests(seen.value))
-        return self._calls.post(path_of("updates", seen.value.id, "promote"), shapes.PromotedOut, body, etag=seen.etag)
+        return self._calls.post(path_of("updates", seen.value.id, "promote"), PromotedOut, body, etag=seen.etag)
 
-    def revoke(self, seen: Seen[shapes.UpdateOut], key: Ed25519PrivateKey, *, reason: str = "") -> shapes.RevokedOut:
+    def revoke(self, seen: Seen[UpdateOut], key: Ed25519PrivateKey, *, reason: str = "") -> RevokedOut:
         """Revoke an update's bytes; the live one is rolled back first.
 
         Raises:
@@ -71,9 +73,9 @@ class Client(Reader):
             _require(each.action == "rollback" or each.update == seen.value.id, "another update")
             _require(each.action in {"rollback", "revoke"}, "another action")
         body = SignedIn(envelopes=[sign_decision(each, key) for each in decisions], reason=reason)
-        return self._calls.post(path_of("updates", seen.value.id, "revoke"), shapes.RevokedOut, body, etag=seen.etag)
+        return self._calls.post(path_of("updates", seen.value.id, "revoke"), RevokedOut, body, etag=seen.etag)
 
-    def rollback(self, seen: Seen[shapes.ModelOut], key: Ed25519PrivateKey, *, reason: str = "") -> shapes.PromotedOut:
+    def rollback(self, seen: Seen[ModelOut], key: Ed25519PrivateKey, *, reason: str = "") -> PromotedOut:
         """Point a model's champion to the version before.
 
         Raises:
@@ -84,13 +86,9 @@ class Client(Reader):
         for each in decisions:
             _require((each.model, each.action) == (seen.value.name, "rollback"), "something else than going back")
         body = SignedIn(envelopes=[sign_decision(each, key) for each in decisions], reason=reason)
-        return self._calls.post(
-            path_of("models", seen.value.name, "rollback"), shapes.PromotedOut, body, etag=seen.etag
-        )
+        return self._calls.post(path_of("models", seen.value.name, "rollback"), PromotedOut, body, etag=seen.etag)
 
-    def decide(
-        self, seen: Seen[shapes.RequestOut], key: Ed25519PrivateKey, *, agree: bool, comment: str = ""
-    ) -> shapes.RequestOut:
+    def decide(self, seen: Seen[RequestOut], key: Ed25519PrivateKey, *, agree: bool, comment: str = "") -> RequestOut:
         """Agree to a request, or refuse it; agreeing to break the glass also signs for the way back.
 
         Raises:
@@ -104,9 +102,9 @@ class Client(Reader):
             _require(each.model == request.model and (own or _is_way_back(each, request.action)), "another request")
             _require(each.decision == word, "another decision")
         body = SignedIn(envelopes=[sign_decision(each, key) for each in decisions], reason=comment)
-        return self._calls.post(path_of("requests", request.id, word), shapes.RequestOut, body, etag=seen.etag)
+        return self._calls.post(path_of("requests", request.id, word), RequestOut, body, etag=seen.etag)
 
-    def anchor(self, seen: Seen[shapes.UpdateOut], key: Ed25519PrivateKey, *, reason: str = "") -> shapes.RequestOut:
+    def anchor(self, seen: Seen[UpdateOut], key: Ed25519PrivateKey, *, reason: str = "") -> RequestOut:
         """Ask to make an update the anchor.
 
         Raises:
@@ -114,17 +112,17 @@ class Client(Reader):
         """
         envelopes = self._asking(seen, key, {"action": "anchor"})
         body = SignedIn(envelopes=envelopes, reason=reason)
-        return self._calls.post(path_of("updates", seen.value.id, "anchor"), shapes.RequestOut, body, etag=seen.etag)
+        return self._calls.post(path_of("updates", seen.value.id, "anchor"), RequestOut, body, etag=seen.etag)
 
     def break_glass(
         self,
-        seen: Seen[shapes.UpdateOut],
+        seen: Seen[UpdateOut],
         key: Ed25519PrivateKey,
         *,
         incident: str,
         justification: str,
         hours: float = 72,
-    ) -> shapes.RequestOut:
+    ) -> RequestOut:
         """Ask to put a blocked update live for a limited time, and sign for the way back.
 
         Raises:
@@ -132,11 +130,9 @@ class Client(Reader):
         """
         envelopes = self._asking(seen, key, {"action": "break-glass", "hours": hours})
         body = GlassIn(envelopes=envelopes, incident=incident, justification=justification, hours=hours)
-        return self._calls.post(
-            path_of("updates", seen.value.id, "break-glass"), shapes.RequestOut, body, etag=seen.etag
-        )
+        return self._calls.post(path_of("updates", seen.value.id, "break-glass"), RequestOut, body, etag=seen.etag)
 
-    def review(self, seen: Seen[shapes.UpdateOut], key: Ed25519PrivateKey, *, justification: str) -> shapes.RequestOut:
+    def review(self, seen: Seen[UpdateOut], key: Ed25519PrivateKey, *, justification: str) -> RequestOut:
         """Ask to keep what two administrators put live over its verdict.
 
         Raises:
@@ -144,11 +140,9 @@ class Client(Reader):
         """
         envelopes = self._asking(seen, key, {"action": "review"})
         body = ReviewIn(envelopes=envelopes, justification=justification)
-        return self._calls.post(path_of("updates", seen.value.id, "review"), shapes.RequestOut, body, etag=seen.etag)
+        return self._calls.post(path_of("updates", seen.value.id, "review"), RequestOut, body, etag=seen.etag)
 
-    def _decide(
-        self, seen: Seen[shapes.UpdateOut], word: str, key: Ed25519PrivateKey, comment: str
-    ) -> shapes.UpdateOut:
+    def _decide(self, seen: Seen[UpdateOut], word: str, key: Ed25519PrivateKey, comment: str) -> UpdateOut:
         update = seen.value
         (decision,) = self._to_sign(path_of("updates", update.id, "to-sign"), word)
         _require(
@@ -159,9 +153,9 @@ class Client(Reader):
         now = update.digests
         _require(bound == (now.update_digest, now.policy_digest, now.evidence_digest), "other digests")
         body = DecisionIn(envelope=sign_decision(decision, key), seen=_digests(update), comment=comment)
-        return self._calls.post(path_of("updates", update.id, word), shapes.UpdateOut, body, etag=seen.etag)
+        return self._calls.post(path_of("updates", update.id, word), UpdateOut, body, etag=seen.etag)
 
-    def _asking(self, seen: Seen[shapes.UpdateOut], key: Ed25519PrivateKey, wanted: Mapping[str, Any]) -> list[str]:
+    def _asking(self, seen: Seen[UpdateOut], key: Ed25519PrivateKey, wanted: Mapping[str, Any]) -> list[str]:
         """Return what asking for something takes, signed."""
         update, action = seen.value, str(wanted["action"])
         decisions = self._to_sign(path_of("updates", update.id, "to-sign"), **wanted)
@@ -173,14 +167,14 @@ class Client(Reader):
 
     def _to_sign(self, path: str, action: str | None = None, **more: Any) -> list[SignedDecision]:
         wanted = more if action is None else {"action": action, **more}
-        asked, _answer = self._calls.get(path, shapes.ToSignOut, wanted)
+        asked, _answer = self._calls.get(path, ToSignOut, wanted)
         try:
             return [_DECISION.validate_json(json.dumps(each)) for each in asked.decisions]
         except ValidationError as error:
             raise InputError("What the service gives to sign is no decision.", hint="Sign nothing.") from error
 
 
-def _digests(update: shapes.UpdateOut) -> SeenIn:
+def _digests(update: UpdateOut) -> SeenIn:
     return SeenIn.model_validate(update.digests.model_dump())
 
 

@@ -10,7 +10,12 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel
 
-from api import shapes
+from api.shapes.decisions import DecisionOut, DecisionsOut, RequestOut, RequestsOut
+from api.shapes.evidence import EvidenceOut, VerdictOut
+from api.shapes.ledger import CheckpointOut, EntriesOut, EntryOut, ProofOut
+from api.shapes.models import LineageOut, ModelOut
+from api.shapes.service import MeOut
+from api.shapes.updates import UpdateOut, UpdatesOut
 from gatekeeper.client.calls import Calls
 from gatekeeper.core.errors import InputError
 from gatekeeper.core.states import State
@@ -55,71 +60,71 @@ class Reader:
         """Give the connections back."""
         self._http.close()
 
-    def me(self) -> shapes.MeOut:
+    def me(self) -> MeOut:
         """Return who the token belongs to."""
-        return self._calls.get("/v1/me", shapes.MeOut)[0]
+        return self._calls.get("/v1/me", MeOut)[0]
 
     def updates(
         self, *, model: str | None = None, states: Sequence[State] = (), proposer: str | None = None
-    ) -> Iterator[shapes.UpdateOut]:
+    ) -> Iterator[UpdateOut]:
         """Yield updates, newest first, a page at a time."""
         cursor: str | None = None
         while True:
             wanted: dict[str, Any] = {"model": model, "proposer": proposer, "cursor": cursor, "state": list(states)}
             page, _answer = self._calls.get(
-                "/v1/updates", shapes.UpdatesOut, {name: value for name, value in wanted.items() if value}
+                "/v1/updates", UpdatesOut, {name: value for name, value in wanted.items() if value}
             )
             yield from page.items
             cursor = page.next
             if cursor is None:
                 return
 
-    def update(self, update_id: str) -> Seen[shapes.UpdateOut]:
+    def update(self, update_id: str) -> Seen[UpdateOut]:
         """Return an update as it is now."""
-        return self._seen(path_of("updates", update_id), shapes.UpdateOut)
+        return self._seen(path_of("updates", update_id), UpdateOut)
 
-    def verdict(self, update_id: str) -> shapes.VerdictOut:
+    def verdict(self, update_id: str) -> VerdictOut:
         """Return what the policy decided."""
-        return self._calls.get(path_of("updates", update_id, "verdict"), shapes.VerdictOut)[0]
+        return self._calls.get(path_of("updates", update_id, "verdict"), VerdictOut)[0]
 
-    def evidence(self, update_id: str) -> shapes.EvidenceOut:
+    def evidence(self, update_id: str) -> EvidenceOut:
         """Return what every gate measured."""
-        return self._calls.get(path_of("updates", update_id, "evidence"), shapes.EvidenceOut)[0]
+        return self._calls.get(path_of("updates", update_id, "evidence"), EvidenceOut)[0]
 
-    def decisions(self, update_id: str) -> list[shapes.DecisionOut]:
+    def decisions(self, update_id: str) -> list[DecisionOut]:
         """Return who decided what."""
-        return self._calls.get(path_of("updates", update_id, "approvals"), shapes.DecisionsOut)[0].items
+        return self._calls.get(path_of("updates", update_id, "approvals"), DecisionsOut)[0].items
 
-    def requests(self) -> list[shapes.RequestOut]:
+    def requests(self) -> list[RequestOut]:
         """Return what people are asked about, or agreed to and nobody has carried out."""
-        return self._calls.get("/v1/requests", shapes.RequestsOut)[0].items
+        return self._calls.get("/v1/requests", RequestsOut)[0].items
 
-    def request(self, request_id: str) -> Seen[shapes.RequestOut]:
+    def request(self, request_id: str) -> Seen[RequestOut]:
         """Return a request as it is now."""
-        return self._seen(path_of("requests", request_id), shapes.RequestOut)
+        return self._seen(path_of("requests", request_id), RequestOut)
 
-    def model(self, name: str) -> Seen[shapes.ModelOut]:
+    def model(self, name: str) -> Seen[ModelOut]:
         """Return what a model's aliases point to now."""
-        return self._seen(path_of("models", name), shapes.ModelOut)
+        return self._seen(path_of("models", name), ModelOut)
 
-    def lineage(self, name: str) -> shapes.LineageOut:
+    def lineage(self, name: str) -> LineageOut:
         """Return a model's champions so far."""
-        return self._calls.get(path_of("models", name, "lineage"), shapes.LineageOut)[0]
+        return self._calls.get(path_of("models", name, "lineage"), LineageOut)[0]
 
-    def checkpoint(self) -> shapes.CheckpointOut:
+    def checkpoint(self) -> CheckpointOut:
         """Return a signed checkpoint over the whole ledger."""
-        return self._calls.get("/v1/ledger/checkpoint", shapes.CheckpointOut)[0]
+        return self._calls.get("/v1/ledger/checkpoint", CheckpointOut)[0]
 
-    def proof(self, seq: int) -> shapes.ProofOut:
+    def proof(self, seq: int) -> ProofOut:
         """Return a proof that an entry is in the ledger."""
-        return self._calls.get(f"/v1/ledger/entries/{seq}/proof", shapes.ProofOut)[0]
+        return self._calls.get(f"/v1/ledger/entries/{seq}/proof", ProofOut)[0]
 
-    def entries(self, *, first: int = 0, subject: str | None = None) -> Iterator[shapes.EntryOut]:
+    def entries(self, *, first: int = 0, subject: str | None = None) -> Iterator[EntryOut]:
         """Yield entries of the ledger in order, a page at a time."""
         following: int | None = first
         while following is not None:
             wanted = {"first": following, **({"subject": subject} if subject else {})}
-            page, _answer = self._calls.get("/v1/ledger/entries", shapes.EntriesOut, wanted)
+            page, _answer = self._calls.get("/v1/ledger/entries", EntriesOut, wanted)
             yield from page.items
             following = page.next
 

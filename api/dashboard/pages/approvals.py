@@ -6,7 +6,8 @@ from api.dashboard.showing import show
 from api.dashboard.visit import Visit
 from api.routes.requests import list_requests
 from api.routes.updates import list_updates
-from api.shapes import RequestsOut, UpdatesOut
+from api.shapes.decisions import RequestsOut
+from api.shapes.updates import UpdatesOut
 from gatekeeper.core.states import State
 
 _AT_ONCE = 50

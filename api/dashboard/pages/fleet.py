@@ -10,7 +10,9 @@ from api.dashboard.visit import Visit
 from api.routes.models import list_models, one_model
 from api.routes.requests import list_requests
 from api.routes.updates import list_updates
-from api.shapes import ModelOut, ModelsOut, RequestsOut, UpdateOut, UpdatesOut
+from api.shapes.decisions import RequestsOut
+from api.shapes.models import ModelOut, ModelsOut
+from api.shapes.updates import UpdateOut, UpdatesOut
 from gatekeeper.core.errors import RegistryError
 from gatekeeper.core.states import State
 

@@ -10,7 +10,7 @@ from api.dashboard.showing import show
 from api.dashboard.visit import Refused, Visit
 from api.problems import Problem
 from api.routes import ledger as routes
-from api.shapes import EntriesOut, EntryOut, ProofOut
+from api.shapes.ledger import EntriesOut, EntryOut, ProofOut
 from audits.ledger.tlog_proof import Proven, verify_proof
 from gatekeeper.core.errors import GatekeeperError, VerificationError
 from gatekeeper.store import entries

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from api.dashboard.showing import show
 from api.dashboard.visit import Visit
 from api.routes import models
-from api.shapes import DriftOut, LineageOut, ModelOut
+from api.shapes.models import DriftOut, LineageOut, ModelOut
 from audits.reports.figures import signed
 from audits.reports.lineage_plot import LineagePanel, Mark, lineage_figure
 from gatekeeper.core.errors import RegistryError

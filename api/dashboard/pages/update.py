@@ -15,7 +15,8 @@ from api.payloads import DecisionIn, SeenIn
 from api.permissions import route_for
 from api.problems import Problem, ProblemOut, response_for
 from api.routes import decisions, updates
-from api.shapes import DecisionsOut, ToSignOut, UpdateOut
+from api.shapes.decisions import DecisionsOut, ToSignOut
+from api.shapes.updates import UpdateOut
 from gatekeeper.core.digests import canonical
 from gatekeeper.core.errors import GatekeeperError
 

@@ -6,7 +6,7 @@ from api.dashboard.showing import show
 from api.dashboard.visit import Visit
 from api.problems import Problem
 from api.routes.updates import list_updates
-from api.shapes import UpdatesOut
+from api.shapes.updates import UpdatesOut
 from gatekeeper.core.states import State
 
 _AT_ONCE = 50
