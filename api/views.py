@@ -11,7 +11,9 @@ from api.shapes.evidence import FindingOut, MetricOut, ReasonOut, ReportOut, Ver
 from api.shapes.updates import ApprovalCountOut, DigestsOut, UpdateOut
 from gatekeeper.core.digests import Digest, plain
 from gatekeeper.core.findings import GateReport
+from gatekeeper.core.states import State
 from gatekeeper.core.verdict import Verdict
+from gatekeeper.pipeline.break_glass import broken_by
 from gatekeeper.pipeline.standing import deadline_of, needed_for
 from gatekeeper.store import approvals, people, requests, runs, texts
 from gatekeeper.store.approvals import Binding
@@ -64,6 +66,7 @@ def update_out(session: Session, row: UpdateRow, policy: Policy | None, *, now: 
         run=None if run is None else run.id,
         approvals=_count(session, row, run=run, verdict=verdict, policy=policy, now=now or datetime.now(UTC)),
         registered_version=row.registered_version,
+        unreviewed_until=_unreviewed_until(session, row),
         compared_with=row.champion_version,
         data_digest=row.data_digest,
         method=str(provenance.get("method") or ""),
@@ -72,6 +75,11 @@ def update_out(session: Session, row: UpdateRow, policy: Policy | None, *, now: 
         created=row.created,
         updated=row.updated,
     )
+
+
+def _unreviewed_until(session: Session, row: UpdateRow) -> datetime | None:
+    broken = broken_by(session, row) if row.state is State.ACTIVE else None
+    return None if broken is None else broken.valid_until
 
 
 def digests_out(row: UpdateRow, verdict: Verdict | None) -> DigestsOut:

@@ -5,9 +5,10 @@ from starlette.responses import Response
 from api.calls import Here, answer
 from api.finding import model_at
 from api.guard import guarded_router
-from api.shapes.models import DriftOut, LineageOut, ModelOut, ModelsOut, MoveOut
+from api.shapes.models import BehindOut, DriftOut, LineageOut, ModelOut, ModelsOut, MoveOut
 from gatekeeper.core.digests import plain
 from gatekeeper.core.states import State
+from gatekeeper.pipeline.drift import OpenDrift, open_drifts
 from gatekeeper.pipeline.lineage import drift_of
 from gatekeeper.pipeline.principal import ANCHOR, CHAMPION
 from gatekeeper.pipeline.workspace import Workspace
@@ -71,4 +72,18 @@ def model_out(workspace: Workspace, model: str) -> ModelOut:
         champion=workspace.registry.alias_version(model, CHAMPION),
         anchor=workspace.registry.alias_version(model, ANCHOR),
         live=live[-1] if live else None,
+        behind=[_behind(each) for each in open_drifts(workspace, model)],
+    )
+
+
+def _behind(lasting: OpenDrift) -> BehindOut:
+    drift = lasting.drift
+    return BehindOut(
+        id=lasting.id,
+        kind=drift.kind.value,
+        alias=drift.alias,
+        version=drift.version,
+        observed=drift.observed,
+        text=str(drift),
+        found=lasting.since,
     )

@@ -5,6 +5,20 @@ from datetime import datetime
 from api.shapes.base import Number, Out
 
 
+class BehindOut(Out):
+    """Something that moved behind the gate's back, and has not been put right."""
+
+    id: str
+    kind: str
+    alias: str | None
+    version: str | None
+    """Version it should be."""
+    observed: str | None
+    """What was seen instead."""
+    text: str
+    found: datetime
+
+
 class ModelOut(Out):
     """A model and what its aliases point to."""
 
@@ -14,6 +28,8 @@ class ModelOut(Out):
     anchor: str | None
     live: str | None
     """The update that is live."""
+    behind: list[BehindOut]
+    """What moved behind the gate's back, as the reconciler found it."""
 
 
 class ModelsOut(Out):

@@ -46,6 +46,8 @@ class UpdateOut(Out):
     """Its newest evaluation."""
     approvals: ApprovalCountOut
     registered_version: str | None
+    unreviewed_until: datetime | None
+    """Until when it may stay live over its verdict; ``None`` where it is not live over one, or a review settled it."""
     compared_with: str | None
     """Version it was compared with; ``None`` before its evaluation and for a first champion."""
     data_digest: str | None

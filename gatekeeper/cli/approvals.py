@@ -9,24 +9,13 @@ from typing import Annotated
 
 import typer
 
-from gatekeeper.cli.opening import load_own_key, open_policy, workspace
+from gatekeeper.cli.desk.choose import desk
+from gatekeeper.cli.desk.port import REQUEST
 from gatekeeper.cli.screen import console, print_json
-from gatekeeper.cli.settings import load_settings
 from gatekeeper.core.states import State
-from gatekeeper.pipeline.anchor import move_anchor
-from gatekeeper.pipeline.approve import Decided as Standing
-from gatekeeper.pipeline.approve import approve as give_approval
-from gatekeeper.pipeline.approve import reject as refuse
 from gatekeeper.pipeline.break_glass import Asked
-from gatekeeper.pipeline.granted import decide
 from gatekeeper.pipeline.moves import Promoted
-from gatekeeper.pipeline.promote import promote as move_alias
-from gatekeeper.pipeline.withdraw import withdraw as take_back
-from gatekeeper.store import updates
 from gatekeeper.store.tables import Decision
-
-REQUEST = "req-"
-"""What ids of requests begin with."""
 
 Decided = Annotated[str, typer.Argument(help="Update or request id, as `gatekeeper status` shows it.")]
 UpdateId = Annotated[str, typer.Argument(help="Update id, as `gatekeeper status` shows it.")]
@@ -43,7 +32,8 @@ def register(app: typer.Typer) -> None:
 
 def approve(update: Decided, person: Person = None, comment: Comment = "", as_json: Json = False) -> int:
     """Agree to exactly this update, policy and evidence, or to exactly this request."""
-    decided = _decide(update, Decision.APPROVE, person, comment)
+    with desk() as at:
+        decided = at.decide(update, Decision.APPROVE, person=person, comment=comment)
     if as_json:
         print_json({"update": update, "state": decided.state, "given": decided.given, "required": decided.required})
         return 0
@@ -61,7 +51,8 @@ def approve(update: Decided, person: Person = None, comment: Comment = "", as_js
 
 def reject(update: Decided, person: Person = None, comment: Comment = "", as_json: Json = False) -> int:
     """Refuse this update, or this request, for good."""
-    decided = _decide(update, Decision.REJECT, person, comment)
+    with desk() as at:
+        decided = at.decide(update, Decision.REJECT, person=person, comment=comment)
     if update.startswith(REQUEST) and not as_json:
         console(as_json=False).print(f"{update} is refused.", markup=False)
     else:
@@ -69,25 +60,11 @@ def reject(update: Decided, person: Person = None, comment: Comment = "", as_jso
     return 0
 
 
-def _decide(about: str, decision: Decision, person: str | None, comment: str) -> Standing:
-    """Record the person's signed decision about an update or a request."""
-    settings = load_settings()
-    policy = open_policy(settings)
-    who = person or settings.actor
-    key = load_own_key(settings, who)
-    with workspace(settings) as opened:
-        if about.startswith(REQUEST):
-            return decide(opened, about, decision, person=who, policy=policy, key=key, comment=comment)
-        step = give_approval if decision is Decision.APPROVE else refuse
-        return step(opened, about, person=who, policy=policy, key=key, comment=comment)
-
-
 def withdraw(update: UpdateId, person: Person = None, as_json: Json = False) -> int:
     """Take a proposal back before it is promoted."""
-    settings = load_settings()
-    with workspace(settings) as opened:
-        take_back(opened, update, person=person or settings.actor)
-    _say(update, State.WITHDRAWN, as_json=as_json)
+    with desk() as at:
+        state = at.withdraw(update, person=person)
+    _say(update, state, as_json=as_json)
     return 0
 
 
@@ -103,19 +80,13 @@ def promote(
     as_json: Json = False,
 ) -> int:
     """Carry out what people agreed to: point the champion to an approved update, or what a request asks for."""
-    settings = load_settings()
-    chosen = open_policy(settings)
     if anchor:
-        who = person or settings.actor
-        key = load_own_key(settings, who)
-        with workspace(settings) as opened:
-            asked = move_anchor(opened, update, person=who, policy=chosen, key=key, reason=reason)
+        with desk() as at:
+            asked = at.ask_anchor(update, person=person, reason=reason)
         say_asked(update, asked, as_json=as_json)
         return 0
-    with workspace(settings) as opened:
-        promoted = move_alias(opened, update, policy=chosen)
-        with opened.store.reading() as session:
-            state = updates.require(session, update).state
+    with desk() as at:
+        promoted, state = at.promote(update)
     if as_json:
         print_json({"update": update, "state": state, **_fields(promoted)})
     else:

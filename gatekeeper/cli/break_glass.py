@@ -5,11 +5,8 @@ from typing import Annotated
 import typer
 
 from gatekeeper.cli.approvals import say_asked
-from gatekeeper.cli.opening import load_own_key, open_policy, workspace
-from gatekeeper.cli.settings import load_settings
+from gatekeeper.cli.desk.choose import desk
 from gatekeeper.core.errors import UsageError
-from gatekeeper.pipeline.break_glass import break_glass as ask
-from gatekeeper.pipeline.break_glass import review as ask_for_review
 
 
 def register(app: typer.Typer) -> None:
@@ -31,23 +28,10 @@ def break_glass(
     """Ask to put a blocked update live, or to keep one; a second administrator agrees, then promote it."""
     if keep and incident:
         raise UsageError("A review belongs to the incident that it reviews.", hint="Leave --incident out.")
-    settings = load_settings()
-    policy = open_policy(settings)
-    who = person or settings.actor
-    key = load_own_key(settings, who)
-    with workspace(settings) as opened:
+    with desk() as at:
         if keep:
-            asked = ask_for_review(opened, update, person=who, policy=policy, key=key, justification=justification)
+            asked = at.ask_review(update, person=person, justification=justification)
         else:
-            asked = ask(
-                opened,
-                update,
-                person=who,
-                policy=policy,
-                key=key,
-                incident=incident,
-                justification=justification,
-                hours=hours,
-            )
+            asked = at.ask_glass(update, person=person, incident=incident, justification=justification, hours=hours)
     say_asked(update, asked, as_json=as_json)
     return 0

@@ -10,9 +10,10 @@ from audits.reports.lineage_plot import LineagePanel
 from audits.reports.write import parse_target
 from gatekeeper.cli.drift import panels_of
 from gatekeeper.cli.opening import open_policy, workspace
+from gatekeeper.cli.propose_there import Wanted, evaluate_there
 from gatekeeper.cli.reporting import write_reports
 from gatekeeper.cli.screen import RunScreen, console, print_json, summary, verdict_table
-from gatekeeper.cli.settings import Settings, load_settings
+from gatekeeper.cli.settings import Settings, load_remote, load_settings
 from gatekeeper.core.errors import UsageError, VerificationError
 from gatekeeper.core.states import State
 from gatekeeper.core.update import Provenance
@@ -132,6 +133,22 @@ def _evaluate(
     queue: bool,
     as_json: bool,
 ) -> int:
+    remote = load_remote()
+    if remote is not None:
+        if policy is not None:
+            raise UsageError("The service decides by its own policy.", hint="Leave --policy out.")
+        wanted = Wanted(
+            model=model,
+            update=str(update),
+            data=None if data is None else str(data),
+            base=None if base is None else str(base),
+            name=name,
+            person=person,
+            provenance=provenance,
+            first=first,
+        )
+        decided = evaluate_there(remote, wanted, targets, queue=queue, as_json=as_json)
+        return 0 if decided is None else exit_code(decided)
     for path, option in ((update, "--update"), (base, "--base")):
         if path is not None and not path.is_dir():
             raise UsageError(f"{option} {path} is not a folder.", hint="Name the folder that holds the weights.")

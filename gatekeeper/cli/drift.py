@@ -10,11 +10,10 @@ from rich.text import Text
 
 from audits.reports.figures import signed
 from audits.reports.lineage_plot import LineagePanel, Mark, lineage_plot
-from gatekeeper.cli.opening import workspace
+from gatekeeper.cli.desk.choose import desk
 from gatekeeper.cli.screen import console, print_json
-from gatekeeper.cli.settings import load_settings
 from gatekeeper.core.errors import UsageError
-from gatekeeper.pipeline.lineage import DriftPoint, drift_of
+from gatekeeper.pipeline.lineage import DriftPoint
 
 
 def register(app: typer.Typer) -> None:
@@ -28,8 +27,8 @@ def drift(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
     """List every champion's score against the anchor beside the budget it was judged by."""
-    with workspace(load_settings(), settle=False) as opened:
-        points = drift_of(opened, model)
+    with desk() as at:
+        points = at.drift(model)
     if svg is not None:
         try:
             svg.write_text(str(lineage_plot(panels_of(points), model=model)), encoding="utf-8")

@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -128,7 +129,15 @@ def open_policy(settings: Settings, override: str | None = None) -> Policy:
     return load_policy(settings.resolved_policy(override), discover())
 
 
-def load_own_key(settings: Settings, person: str) -> Ed25519PrivateKey:
+class KeyPlace(Protocol):
+    """Knows where people's own keys lie on this machine."""
+
+    def key_file(self, person: str) -> Path:
+        """Return where this person's own signing key lies."""
+        ...
+
+
+def load_own_key(settings: KeyPlace, person: str) -> Ed25519PrivateKey:
     """Return the key that this person's decisions are signed with, where it lies on this machine.
 
     Raises:

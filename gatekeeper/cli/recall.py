@@ -4,11 +4,8 @@ from typing import Annotated
 
 import typer
 
-from gatekeeper.cli.opening import load_own_key, open_policy, workspace
+from gatekeeper.cli.desk.choose import desk
 from gatekeeper.cli.screen import console, print_json
-from gatekeeper.cli.settings import load_settings
-from gatekeeper.pipeline.revoke import revoke as take_away
-from gatekeeper.pipeline.rollback import rollback as go_back
 
 Person = Annotated[str | None, typer.Option("--as", help="Who decides; default: the settings' actor.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept beside the ledger, erasable.")]
@@ -28,12 +25,8 @@ def rollback(
     as_json: Json = False,
 ) -> int:
     """Point the champion back to the version that was admitted before."""
-    settings = load_settings()
-    who = person or settings.actor
-    key = load_own_key(settings, who)
-    chosen = open_policy(settings)
-    with workspace(settings) as opened:
-        promoted = go_back(opened, model, person=who, policy=chosen, key=key, reason=reason)
+    with desk() as at:
+        promoted = at.rollback(model, person=person, reason=reason)
     if as_json:
         print_json({"model": model, "version": promoted.version, "previous": promoted.previous})
     else:
@@ -50,12 +43,8 @@ def revoke(
     as_json: Json = False,
 ) -> int:
     """Put an update's bytes on the signed revocation list; the live one is rolled back first."""
-    settings = load_settings()
-    who = person or settings.actor
-    key = load_own_key(settings, who)
-    chosen = open_policy(settings)
-    with workspace(settings) as opened:
-        revoked = take_away(opened, update, person=who, policy=chosen, key=key, reason=reason)
+    with desk() as at:
+        revoked, place = at.revoke(update, person=person, reason=reason)
     if as_json:
         print_json(revoked)
         return 0
@@ -65,5 +54,5 @@ def revoke(
     screen.print(f"{update} is REVOKED now; no verifier with the new list accepts its bytes.", markup=False)
     if not revoked.published:
         screen.print("The registry did not take the new list: run `gatekeeper reconcile --once`.", style="bold red")
-    screen.print(f"The list: {settings.home_dir / 'revocations.json'}", markup=False)
+    screen.print(f"The list: {place}", markup=False)
     return 0

@@ -2,8 +2,9 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -12,11 +13,45 @@ from rich.text import Text
 
 from gatekeeper.core.digests import plain
 from gatekeeper.core.gate import Gate
-from gatekeeper.core.verdict import Outcome
+from gatekeeper.core.states import State
+from gatekeeper.core.verdict import Outcome, Verdict
 from gatekeeper.pipeline.collect import GateRun, Watcher
-from gatekeeper.pipeline.outcome import Checked
 
 STYLES = {Outcome.ADMIT: "bold green", Outcome.REVIEW: "bold yellow", Outcome.BLOCK: "bold red"}
+
+
+class Judged(Protocol):
+    """An update and its verdict, judged here or by a service."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        ...
+
+    @property
+    def update_id(self) -> str:
+        """Its id."""
+        ...
+
+    @property
+    def state(self) -> State:
+        """Where it stands."""
+        ...
+
+    @property
+    def verdict(self) -> Verdict:
+        """What was decided."""
+        ...
+
+    @property
+    def gates(self) -> int | None:
+        """How many gates reported; ``None`` where that is not told."""
+        ...
+
+    @property
+    def seconds(self) -> float:
+        """Wall time from proposal to verdict."""
+        ...
 
 
 def console(*, as_json: bool) -> Console:
@@ -91,7 +126,7 @@ class RunScreen(Watcher):
         self._progress.update(self._inside, completed=done, total=total, visible=True)
 
 
-def verdict_table(results: tuple[Checked, ...]) -> Table:
+def verdict_table(results: Sequence[Judged]) -> Table:
     """Return the table people read: update, verdict, state, the strictest reasons in words, time."""
     table = Table(show_lines=True, pad_edge=False)
     table.add_column("Update", style="bold")
@@ -112,11 +147,11 @@ def verdict_table(results: tuple[Checked, ...]) -> Table:
     return table
 
 
-def main_reasons(result: Checked) -> list[str]:
+def main_reasons(result: Judged) -> list[str]:
     """Return the sentences that decided, the first of each gate, and what was left out because of them."""
     strictest = [reason for reason in result.verdict.reasons if reason.outcome is result.verdict.outcome]
     if result.verdict.outcome is Outcome.ADMIT:
-        return [f"All {len(result.runs)} gates passed within the policy's limits."]
+        return [f"{'All' if result.gates is None else f'All {result.gates}'} gates passed within the policy's limits."]
     first = {reason.gate: reason.text for reason in reversed(strictest)}
     lines = [first[gate] for gate in dict.fromkeys(reason.gate for reason in strictest)]
     if len(lines) < len(strictest):
@@ -126,7 +161,7 @@ def main_reasons(result: Checked) -> list[str]:
     return lines
 
 
-def summary(results: tuple[Checked, ...]) -> dict[str, object]:
+def summary(results: Sequence[Judged]) -> dict[str, object]:
     """Return the machine-readable form of ``demo --json`` and ``check --json``."""
     return {
         "updates": [

@@ -11,10 +11,12 @@ import hashlib
 import os
 import tomllib
 import unicodedata
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from gatekeeper.core.errors import UsageError
@@ -124,15 +126,85 @@ class Settings(BaseSettings):
 
     def key_file(self, person: str) -> Path:
         """Return where this person's own signing key lies on this machine."""
-        known_as = unicodedata.normalize("NFKC", " ".join(person.split())).casefold()
-        letters = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in known_as)[:40]
-        return self.keys_dir / f"{letters}-{hashlib.sha256(known_as.encode()).hexdigest()[:8]}.pem"
+        return own_key_file(self.keys_dir, person)
 
     def resolved_policy(self, override: str | None = None) -> str:
         """Return the policy source: ``override`` as given, else the setting relative to the project."""
         if override is not None:
             return override
         return self.policy if self.policy.startswith("builtin:") else str(self.root / self.policy)
+
+
+class RemoteSettings(BaseModel):
+    """A service that carries commands out, and who calls it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    url: str
+    token: str = Field(repr=False)
+    keys_dir: Path
+
+    def key_file(self, person: str) -> Path:
+        """Return where this person's own signing key lies on this machine."""
+        return own_key_file(self.keys_dir, person)
+
+
+def own_key_file(folder: Path, person: str) -> Path:
+    """Return where this person's own signing key lies in a folder of keys."""
+    known_as = unicodedata.normalize("NFKC", " ".join(person.split())).casefold()
+    letters = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in known_as)[:40]
+    return folder / f"{letters}-{hashlib.sha256(known_as.encode()).hexdigest()[:8]}.pem"
+
+
+def load_remote() -> RemoteSettings | None:
+    """Return the service that ``GATEKEEPER_URL`` names; ``None`` where it is not set.
+
+    The token is in ``GATEKEEPER_TOKEN``, or in the file that ``GATEKEEPER_TOKEN_FILE`` names.
+
+    Raises:
+        UsageError: the address is none, would carry the token in the clear, or there is no token.
+    """
+    url = os.environ.get("GATEKEEPER_URL", "").strip().rstrip("/")
+    if not url:
+        return None
+    _require_safe(url)
+    token = os.environ.get("GATEKEEPER_TOKEN", "").strip()
+    file = os.environ.get("GATEKEEPER_TOKEN_FILE", "")
+    if not token and file:
+        try:
+            token = Path(file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{file} holds no token: {error}.", hint="GATEKEEPER_TOKEN_FILE names it.") from error
+    if not token or not token.isascii() or not token.isprintable():
+        raise UsageError(
+            "GATEKEEPER_URL is set, and there is no token.", hint="Set GATEKEEPER_TOKEN or GATEKEEPER_TOKEN_FILE."
+        )
+    keys_dir = Path(os.environ.get("GATEKEEPER_KEYS_DIR") or default_keys_dir())
+    return RemoteSettings(url=url, token=token, keys_dir=keys_dir)
+
+
+def _require_safe(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    if host is None or port == 0 or parts.scheme not in {"http", "https"} or parts.username or parts.query:
+        raise UsageError("GATEKEEPER_URL is no address of a service.", hint="Write it as https://gate.example.")
+    own = host == "localhost" or (is_address(host) and ip_address(host).is_loopback)
+    if parts.scheme == "http" and not own:
+        raise UsageError(
+            f"http://{host} would carry the token in the clear.", hint="Use https, or the machine's own address."
+        )
+
+
+def is_address(host: str) -> bool:
+    """Return whether a host is an IP address."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def find_project(start: Path) -> Path | None:

@@ -1,22 +1,15 @@
 """``gatekeeper status``: where every update of this project stands."""
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
-from sqlalchemy.orm import Session
 
-from gatekeeper.cli.opening import workspace
-from gatekeeper.cli.reconcile_report import drift_line, last_rounds, since
+from gatekeeper.cli.desk.choose import desk
+from gatekeeper.cli.reconcile_report import Rounds, since
 from gatekeeper.cli.screen import console, print_json
-from gatekeeper.cli.settings import load_settings
-from gatekeeper.core.states import State
-from gatekeeper.pipeline.break_glass import broken_by
-from gatekeeper.pipeline.drift import open_drifts
-from gatekeeper.pipeline.principal import ANCHOR, CHAMPION
-from gatekeeper.store import requests, runs, updates
-from gatekeeper.store.tables import RequestState, UpdateRow
 
 
 def register(app: typer.Typer) -> None:
@@ -30,60 +23,36 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
     """List the newest updates, what the protected aliases point to, and what moved behind the gate's back."""
-    settings = load_settings()
-    with workspace(settings, settle=False) as opened:
-        lines: list[dict[str, object]] = []
-        with opened.store.reading() as session:
-            for row in updates.latest(session, model=model, limit=limit):
-                run = runs.latest(session, row.id)
-                verdict = runs.verdict(session, run.id) if run else None
-                lines.append(
-                    {
-                        "id": row.id,
-                        "name": row.name,
-                        "model": row.model,
-                        "state": row.state.value,
-                        "outcome": verdict.outcome.name if verdict else None,
-                        "version": row.registered_version,
-                        "unreviewed_until": _unreviewed_until(session, row),
-                        "proposed": row.created.isoformat(timespec="minutes"),
-                    }
-                )
-            asked = _requests(session, model)
-        names = sorted({str(line["model"]) for line in lines} | ({model} if model else set()))
-        aliases = {
-            name: {alias: opened.registry.alias_version(name, alias) for alias in (CHAMPION, ANCHOR)} for name in names
-        }
-        drifts = [each for each in open_drifts(opened) if model in {None, each.drift.model}]
-    rounds = last_rounds(settings)
+    with desk() as at:
+        found = at.overview(model=model, limit=limit)
     if as_json:
+        rounds = found.rounds or Rounds()
         print_json(
             {
-                "updates": lines,
-                "requests": asked,
-                "aliases": aliases,
-                "drifts": [drift_line(each) for each in drifts],
+                "updates": found.updates,
+                "requests": found.requests,
+                "aliases": found.aliases,
+                "drifts": found.drifts,
                 "reconciler": {"last_round": rounds.last, "last_good_round": rounds.good},
             }
         )
         return 0
     screen = console(as_json=False)
-    for lasting in drifts:
-        screen.print(
-            f"DRIFT {lasting.drift} Since {lasting.since:%Y-%m-%d %H:%M} UTC.", style="bold red", markup=False
-        )
-    if not lines:
+    for lasting in found.drifts:
+        since_when = datetime.fromisoformat(str(lasting["found"]))
+        screen.print(f"DRIFT {lasting['text']} Since {since_when:%Y-%m-%d %H:%M} UTC.", style="bold red", markup=False)
+    if not found.updates:
         screen.print("Nothing was proposed yet: gatekeeper certify, then gatekeeper check.")
         return 0
     table = Table(pad_edge=False)
     table.add_column("Update", no_wrap=True, min_width=20)  # an id that is cut cannot be copied
     for column in ("Name", "Model", "Verdict", "State", "Version", "Proposed"):
         table.add_column(column, overflow="fold")
-    for line in lines:
+    for line in found.updates:
         keys = ("id", "name", "model", "outcome", "state", "version", "proposed")
         table.add_row(*(Text(str(line[key] if line[key] is not None else "–")) for key in keys))
     screen.print(table)
-    for line in lines:
+    for line in found.updates:
         if line["unreviewed_until"]:
             screen.print(
                 f"{line['id']} is live over its verdict until {line['unreviewed_until']}, unless two administrators "
@@ -91,42 +60,15 @@ def status(
                 style="bold red",
                 markup=False,
             )
-    for each in asked:
+    for each in found.requests:
         screen.print(
             f"{each['id']}: {each['action']} of {each['update']}, {each['given']} of {each['required']} signatures, "
             f"until {each['valid_until'] or each['expires']}.",
             markup=False,
         )
-    for name, versions in aliases.items():
+    for name, versions in found.aliases.items():
         pointed = ", ".join(f"{alias} → version {version or 'none'}" for alias, version in versions.items())
         screen.print(f"{name}: {pointed}", markup=False)
-    screen.print(since(rounds), markup=False)
+    if found.rounds is not None:
+        screen.print(since(found.rounds), markup=False)
     return 0
-
-
-def _requests(session: Session, model: str | None) -> list[dict[str, object]]:
-    """Return what people are asked about, or agreed to and nobody has carried out."""
-    waiting = [
-        row for state in (RequestState.OPEN, RequestState.APPROVED) for row in requests.in_state(session, state)
-    ]
-    return [
-        {
-            "id": row.id,
-            "action": row.action,
-            "update": row.update_id,
-            "model": row.model,
-            "state": row.state.value,
-            "given": len(requests.decisions(session, row.id)),
-            "required": row.required,
-            "expires": row.expires.isoformat(timespec="minutes"),
-            "valid_until": row.valid_until.isoformat(timespec="minutes") if row.valid_until else None,
-        }
-        for row in waiting
-        if row.return_of is None and model in (None, row.model)
-    ]
-
-
-def _unreviewed_until(session: Session, row: UpdateRow) -> str | None:
-    """Return until when a blocked update that administrators put live may stay; ``None`` for any other."""
-    broken = broken_by(session, row) if row.state is State.ACTIVE else None
-    return None if broken is None or broken.valid_until is None else broken.valid_until.isoformat(timespec="minutes")

@@ -11,9 +11,10 @@ import httpx
 from pydantic import BaseModel
 
 from api.shapes.decisions import DecisionOut, DecisionsOut, RequestOut, RequestsOut
-from api.shapes.evidence import EvidenceOut, VerdictOut
+from api.shapes.evidence import EvidenceOut, FindingOut, FindingsOut, VerdictOut
 from api.shapes.ledger import CheckpointOut, EntriesOut, EntryOut, ProofOut
 from api.shapes.models import LineageOut, ModelOut
+from api.shapes.policies import PoliciesOut, PolicyLineOut, PolicyOut
 from api.shapes.service import MeOut
 from api.shapes.updates import UpdateOut, UpdatesOut
 from gatekeeper.client.calls import Calls
@@ -90,6 +91,25 @@ class Reader:
     def evidence(self, update_id: str) -> EvidenceOut:
         """Return what every gate measured."""
         return self._calls.get(path_of("updates", update_id, "evidence"), EvidenceOut)[0]
+
+    def findings(self, update_id: str) -> Iterator[FindingOut]:
+        """Yield what the gates point at, a page at a time; masked where the token may not see rows."""
+        cursor: str | None = None
+        while True:
+            wanted = {"limit": 100, **({"cursor": cursor} if cursor else {})}
+            page, _answer = self._calls.get(path_of("updates", update_id, "findings"), FindingsOut, wanted)
+            yield from page.items
+            cursor = page.next
+            if cursor is None:
+                return
+
+    def policies(self) -> list[PolicyLineOut]:
+        """Return the present policy first, then those of earlier runs."""
+        return self._calls.get("/v1/policies", PoliciesOut)[0].items
+
+    def policy(self, digest: str) -> PolicyOut:
+        """Return one policy in full."""
+        return self._calls.get(path_of("policies", digest), PolicyOut)[0]
 
     def decisions(self, update_id: str) -> list[DecisionOut]:
         """Return who decided what."""

@@ -39,6 +39,11 @@ class Checked:
         return self.update.id
 
     @property
+    def gates(self) -> int:
+        """How many gates reported."""
+        return len(self.runs)
+
+    @property
     def reports(self) -> dict[str, GateReport]:
         """Reports by gate id."""
         return {run.report.gate: run.report for run in self.runs}
