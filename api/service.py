@@ -14,6 +14,7 @@ from api.rates import Rates
 from api.runner import Runner
 from api.settings import ServiceSettings
 from gatekeeper.core.errors import UsageError
+from gatekeeper.pipeline.dead_runs import end_dead_runs
 from gatekeeper.pipeline.lapse import lapse
 from gatekeeper.pipeline.moves import recover
 from gatekeeper.pipeline.workspace import Workspace
@@ -75,6 +76,7 @@ class Service:
         if self._moving.acquire(blocking=False):  # what goes on here needs no settling
             try:
                 recover(workspace)
+                end_dead_runs(workspace)
                 lapse(workspace)
             finally:
                 self._moving.release()

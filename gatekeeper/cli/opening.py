@@ -14,6 +14,7 @@ from audits.passport.trust import load_trust
 from gatekeeper.cli.settings import Settings
 from gatekeeper.core.errors import UsageError
 from gatekeeper.gates.catalogue import discover
+from gatekeeper.pipeline.dead_runs import end_dead_runs
 from gatekeeper.pipeline.lapse import lapse
 from gatekeeper.pipeline.moves import recover
 from gatekeeper.pipeline.notary import Notary
@@ -80,6 +81,7 @@ def workspace(settings: Settings, *, settle: bool = True, reach: bool = True) ->
         )
         if settle and reach:
             recover(opened)
+            end_dead_runs(opened)
             lapse(opened)
         yield opened
     finally:

@@ -14,6 +14,7 @@ from gatekeeper.core.states import State, require_move
 from gatekeeper.core.suite_history import SuiteHistory
 from gatekeeper.core.update import Update
 from gatekeeper.pipeline.collect import Watcher
+from gatekeeper.pipeline.dead_runs import alive
 from gatekeeper.pipeline.judge import judge
 from gatekeeper.pipeline.kept import judged_before
 from gatekeeper.pipeline.outcome import Checked
@@ -117,7 +118,11 @@ def evaluate(
         InputError: its files changed.
         HandedOver: somebody else carries the run now.
     """
-    told, steps = audience or Audience(), steps or HereAndNow()
+    if steps is None:
+        here = HereAndNow()
+        with alive(workspace, here.run_id):
+            return evaluate(workspace, update_id, policy, resources, audience, steps=here)
+    told = audience or Audience()
     with workspace.store.reading() as session:
         row = updates.require(session, update_id)
         begun = runs.find(session, steps.run_id)
@@ -174,18 +179,20 @@ def _evaluate(
 ) -> Checked:
     require_known(workspace, proposal.submitter)
     update = submit(workspace, proposal, champion)
-    checked = judge(
-        workspace,
-        update,
-        policy,
-        champion=champion,
-        anchor=anchor,
-        resources=resources,
-        watcher=audience.watcher,
-        progress=audience.progress,
-        steps=HereAndNow(),
-    )
-    register(workspace, checked)
+    steps = HereAndNow()
+    with alive(workspace, steps.run_id):
+        checked = judge(
+            workspace,
+            update,
+            policy,
+            champion=champion,
+            anchor=anchor,
+            resources=resources,
+            watcher=audience.watcher,
+            progress=audience.progress,
+            steps=steps,
+        )
+        register(workspace, checked)
     return checked
 
 
