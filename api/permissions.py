@@ -117,6 +117,19 @@ ROUTES: Final = (
         states=_before(State.REJECTED),
     ),
     _post(
+        "/v1/updates/{update_id}/request-changes",
+        frozenset({Role.APPROVER}),
+        "Send it back to its proposer.",
+        states=(State.PENDING_APPROVAL,),
+    ),
+    _get("/v1/updates/{update_id}/waivers", _PEOPLE, "Which findings people may accept, and who accepted which."),
+    _post(
+        "/v1/updates/{update_id}/waive",
+        _DECIDERS,
+        "Accept one finding until a date.",
+        states=(State.PENDING_APPROVAL,),
+    ),
+    _post(
         "/v1/updates/{update_id}/withdraw",
         _PROPOSERS,
         "Take one's own proposal back.",

@@ -44,6 +44,7 @@ def propose(proposal: ProposalIn, call: Here) -> Response:
                     provenance=Provenance(
                         method=proposal.method, trainer=proposal.trainer, sources=tuple(proposal.sources)
                     ),
+                    answers=proposal.answers,
                 ),
                 policy,
                 first=proposal.first,

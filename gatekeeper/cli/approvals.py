@@ -1,4 +1,4 @@
-"""``gatekeeper approve``, ``reject``, ``withdraw`` and ``promote``: what people do after a verdict.
+"""``gatekeeper approve``, ``reject``, ``request-changes``, ``withdraw`` and ``promote``: what follows a verdict.
 
 Requests beside ordinary promotions (``req-…``: moving the anchor, breaking the glass and its review) are decided with
 the same commands; ``promote`` then carries them out.
@@ -17,6 +17,7 @@ from gatekeeper.pipeline.anchor import move_anchor
 from gatekeeper.pipeline.approve import Decided as Standing
 from gatekeeper.pipeline.approve import approve as give_approval
 from gatekeeper.pipeline.approve import reject as refuse
+from gatekeeper.pipeline.approve import request_changes as send_back
 from gatekeeper.pipeline.break_glass import Asked
 from gatekeeper.pipeline.granted import decide
 from gatekeeper.pipeline.moves import Promoted
@@ -39,6 +40,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     for command in (approve, reject, withdraw, promote):
         app.command()(command)
+    app.command("request-changes")(request_changes)
 
 
 def approve(update: Decided, person: Person = None, comment: Comment = "", as_json: Json = False) -> int:
@@ -66,6 +68,23 @@ def reject(update: Decided, person: Person = None, comment: Comment = "", as_jso
         console(as_json=False).print(f"{update} is refused.", markup=False)
     else:
         _say(update, decided.state, as_json=as_json)
+    return 0
+
+
+def request_changes(
+    update: UpdateId,
+    comment: Annotated[str, typer.Option("--comment", help="What should be different; kept beside the ledger.")],
+    person: Person = None,
+    as_json: Json = False,
+) -> int:
+    """Send an update back to its proposer, who answers with another one: check --answers."""
+    settings = load_settings()
+    policy = open_policy(settings)
+    who = person or settings.actor
+    key = load_own_key(settings, who)
+    with workspace(settings) as opened:
+        decided = send_back(opened, update, person=who, policy=policy, key=key, comment=comment)
+    _say(update, decided.state, as_json=as_json)
     return 0
 
 

@@ -69,6 +69,9 @@ def check(
     person: Person = None,
     method: Method = "",
     trainer: Trainer = "",
+    answers: Annotated[
+        str | None, typer.Option("--answers", help="Your update that was sent back and that this one replaces.")
+    ] = None,
     queue: Queued = False,
     as_json: Json = False,
 ) -> int:
@@ -84,6 +87,7 @@ def check(
         name=name,
         person=person,
         provenance=Provenance(method=method, trainer=trainer),
+        answers=answers,
         queue=queue,
         as_json=as_json,
     )
@@ -131,6 +135,7 @@ def _evaluate(
     provenance: Provenance,
     queue: bool,
     as_json: bool,
+    answers: str | None = None,
 ) -> int:
     for path, option in ((update, "--update"), (base, "--base")):
         if path is not None and not path.is_dir():
@@ -149,6 +154,7 @@ def _evaluate(
         submitter=person or settings.actor,
         base=base.resolve() if base else None,
         provenance=provenance,
+        answers=answers,
     )
     if queue:
         if targets:

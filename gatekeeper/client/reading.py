@@ -16,6 +16,7 @@ from api.shapes.ledger import CheckpointOut, EntriesOut, EntryOut, ProofOut
 from api.shapes.models import LineageOut, ModelOut
 from api.shapes.service import MeOut
 from api.shapes.updates import UpdateOut, UpdatesOut
+from api.shapes.waivers import WaiversOut
 from gatekeeper.client.calls import Calls
 from gatekeeper.core.errors import InputError
 from gatekeeper.core.states import State
@@ -94,6 +95,10 @@ class Reader:
     def decisions(self, update_id: str) -> list[DecisionOut]:
         """Return who decided what."""
         return self._calls.get(path_of("updates", update_id, "approvals"), DecisionsOut)[0].items
+
+    def waivers(self, update_id: str) -> WaiversOut:
+        """Return which findings people may accept, and who accepted which."""
+        return self._calls.get(path_of("updates", update_id, "waivers"), WaiversOut)[0]
 
     def requests(self) -> list[RequestOut]:
         """Return what people are asked about, or agreed to and nobody has carried out."""
