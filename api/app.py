@@ -23,6 +23,7 @@ from api.routes import (
     policies,
     proposals,
     requests,
+    runs,
     updates,
     waivers,
 )
@@ -52,7 +53,20 @@ def create_app(workspace: Workspace, settings: ServiceSettings, *, runner: Runne
         redirect_slashes=False,
     )
     app.state.service = Service(workspace, settings, runner or InProcessRunner(most_waiting=settings.most_waiting))
-    for group in (health, updates, proposals, events, decisions, waivers, moves, requests, models, policies, ledger):
+    for group in (
+        health,
+        updates,
+        proposals,
+        runs,
+        events,
+        decisions,
+        waivers,
+        moves,
+        requests,
+        models,
+        policies,
+        ledger,
+    ):
         app.router.routes.extend(group.router.routes)
     app.router.routes.extend(_description(app).routes)
     for error in (Problem, GatekeeperError, RequestValidationError, HTTPException):

@@ -24,12 +24,15 @@ from api.payloads import (
 )
 from api.shapes.decisions import PromotedOut, RequestOut, RevokedOut, ToSignOut
 from api.shapes.models import ModelOut
+from api.shapes.runs import RunStateOut
 from api.shapes.updates import UpdateOut
 from api.shapes.waivers import AcceptedOut
 from audits.passport.decision import SignedDecision, sign_decision
 from gatekeeper.client.reading import Reader, Seen, path_of
-from gatekeeper.core.errors import InputError, VerificationError
+from gatekeeper.core.errors import InputError, StateError, VerificationError
 
+_LOOK_EVERY: Final = 1.0
+"""Seconds between two looks at an evaluation."""
 _DECISION: Final[TypeAdapter[SignedDecision]] = TypeAdapter(SignedDecision)
 
 
@@ -40,9 +43,31 @@ class Client(Reader):
         """Propose an update; it waits to be evaluated."""
         return self._calls.post("/v1/updates", UpdateOut, proposal)
 
+    def start(self, seen: Seen[UpdateOut]) -> RunStateOut:
+        """Have an update evaluated, and do not wait."""
+        return self._calls.post(
+            path_of("updates", seen.value.id, "runs"), RunStateOut, etag=seen.etag, prefer="respond-async"
+        )
+
     def run(self, seen: Seen[UpdateOut]) -> UpdateOut:
-        """Evaluate an update and wait for its verdict."""
-        return self._calls.post(path_of("updates", seen.value.id, "runs"), UpdateOut, etag=seen.etag)
+        """Evaluate an update and wait for its verdict.
+
+        Raises:
+            Refused: it cannot be evaluated now.
+            StateError: the evaluation ended without a verdict.
+        """
+        run = self.start(seen)
+        while run.state in {"QUEUED", "RUNNING"}:
+            self._wait(_LOOK_EVERY)
+            run = self.run_state(seen.value.id, run.id)
+        if run.state != "DONE":
+            why = (run.error or "somebody cancelled it").rstrip(".")
+            raise StateError(f"Run {run.id} ended without a verdict: {why}.", hint="Evaluate the update again.")
+        return self.update(seen.value.id).value
+
+    def cancel(self, update_id: str, run_id: str) -> RunStateOut:
+        """Ask for the end of an evaluation."""
+        return self._calls.post(path_of("updates", update_id, "runs", run_id, "cancel"), RunStateOut)
 
     def approve(self, seen: Seen[UpdateOut], key: Ed25519PrivateKey, *, comment: str = "") -> UpdateOut:
         """Agree to exactly what was seen, signed with one's own key.

@@ -14,6 +14,7 @@ from api.shapes.decisions import DecisionOut, DecisionsOut, RequestOut, Requests
 from api.shapes.evidence import EvidenceOut, VerdictOut
 from api.shapes.ledger import CheckpointOut, EntriesOut, EntryOut, ProofOut
 from api.shapes.models import LineageOut, ModelOut
+from api.shapes.runs import RunStateOut
 from api.shapes.service import MeOut
 from api.shapes.updates import UpdateOut, UpdatesOut
 from api.shapes.waivers import WaiversOut
@@ -47,6 +48,7 @@ class Reader:
     ) -> None:
         self._http = http or httpx.Client(base_url=url, timeout=_RUNS_TAKE)
         self._http.headers["Authorization"] = f"Bearer {token}"
+        self._wait = wait
         self._calls = Calls(self._http, wait=wait)
 
     def __enter__(self) -> Self:
@@ -83,6 +85,10 @@ class Reader:
     def update(self, update_id: str) -> Seen[UpdateOut]:
         """Return an update as it is now."""
         return self._seen(path_of("updates", update_id), UpdateOut)
+
+    def run_state(self, update_id: str, run_id: str) -> RunStateOut:
+        """Return where an evaluation stands."""
+        return self._calls.get(path_of("updates", update_id, "runs", run_id), RunStateOut)[0]
 
     def verdict(self, update_id: str) -> VerdictOut:
         """Return what the policy decided."""

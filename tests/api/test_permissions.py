@@ -37,7 +37,7 @@ CASES = [
 
 def filled(path):
     return (
-        path.format(update_id="upd-0", model="nothing", request_id="req-0", digest="sha256:0", seq="0")
+        path.format(update_id="upd-0", run_id="run-0", model="nothing", request_id="req-0", digest="sha256:0", seq="0")
         if "{" in path
         else path
     )

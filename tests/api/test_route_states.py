@@ -126,4 +126,5 @@ def test_the_tests_know_every_write_on_an_update():
     writes = {route.path for route in ROUTES if route.writes and route.path.startswith("/v1/updates/{update_id}/")}
 
     asking = {f"/v1/updates/{{update_id}}/{name}" for name in ("anchor", "break-glass", "review")}
+    asking.add("/v1/updates/{update_id}/runs/{run_id}/cancel")
     assert writes - asking == {route.path for route in WRITES}
