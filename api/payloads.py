@@ -51,6 +51,8 @@ class ProposalIn(In):
     """Base model of an adapter; by default the champion's."""
     first: bool = False
     """Whether it is meant as a first champion, under the policy's absolute limits."""
+    answers: Annotated[str, Field(pattern=r"^upd-[0-9a-f]{16}$")] | None = None
+    """An update of one's own that was sent back and that this one takes the place of."""
     method: Line = ""
     trainer: Line = ""
     sources: Annotated[list[Line], Field(max_length=50)] = []
@@ -62,6 +64,24 @@ class DecisionIn(In):
     envelope: Envelope
     seen: SeenIn
     comment: Comment = ""
+
+
+class ChangesIn(In):
+    """Sending an update back, signed with one's own key."""
+
+    envelope: Envelope
+    seen: SeenIn
+    comment: Annotated[Comment, Field(min_length=1)]
+    """What should be different."""
+
+
+class WaiverIn(In):
+    """Accepting one finding, signed with one's own key."""
+
+    envelope: Envelope
+    seen: SeenIn
+    code: Annotated[Line, Field(min_length=1, examples=["data/pii/contact"])]
+    because: Annotated[Comment, Field(min_length=1)]
 
 
 class WithdrawalIn(In):

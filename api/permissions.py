@@ -98,6 +98,13 @@ ROUTES: Final = (
     _post(
         "/v1/updates/{update_id}/runs", _PROPOSERS | {Role.ADMIN}, "Evaluate it now.", states=_before(State.EVALUATING)
     ),
+    _get("/v1/updates/{update_id}/runs/{run_id}", _EVERYONE, "Where one evaluation stands."),
+    _post(
+        "/v1/updates/{update_id}/runs/{run_id}/cancel",
+        _PROPOSERS | {Role.ADMIN},
+        "End an evaluation without a verdict.",
+        guarded=False,
+    ),
     _get("/v1/updates/{update_id}/events", _EVERYONE, "How far its evaluation is, as server-sent events."),
     _get("/v1/updates/{update_id}/verdict", _EVERYONE, "What the policy decided, with every reason."),
     _get("/v1/updates/{update_id}/evidence", _PEOPLE, "What every gate measured."),
@@ -115,6 +122,19 @@ ROUTES: Final = (
         frozenset({Role.APPROVER}),
         "Refuse it for good.",
         states=_before(State.REJECTED),
+    ),
+    _post(
+        "/v1/updates/{update_id}/request-changes",
+        frozenset({Role.APPROVER}),
+        "Send it back to its proposer.",
+        states=(State.PENDING_APPROVAL,),
+    ),
+    _get("/v1/updates/{update_id}/waivers", _PEOPLE, "Which findings people may accept, and who accepted which."),
+    _post(
+        "/v1/updates/{update_id}/waive",
+        _DECIDERS,
+        "Accept one finding until a date.",
+        states=(State.PENDING_APPROVAL,),
     ),
     _post(
         "/v1/updates/{update_id}/withdraw",

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from gatekeeper.core.errors import (
     GatekeeperError,
     InputError,
+    NotEntitled,
     PolicyError,
     PromotionConflict,
     RegistryError,
@@ -84,6 +85,7 @@ KINDS: Final = {
     for kind in (
         Kind(code="no-token", status=401, title="No token that counts"),
         Kind(code="not-allowed", status=403, title="Not allowed"),
+        Kind(code="may-not-decide", status=403, title="Not this person's to decide"),
         Kind(code="not-found", status=404, title="Not there"),
         Kind(code="method", status=405, title="Not done this way"),
         Kind(code="state", status=409, title="Not in this state"),
@@ -116,6 +118,7 @@ _BY_ERROR: Final[tuple[tuple[type[GatekeeperError], str], ...]] = (
     (PromotionConflict, "conflict"),
     (RegistryError, "registry"),
     (StoreError, "store"),
+    (NotEntitled, "may-not-decide"),
     (StateError, "state"),
     (VerificationError, "verification"),
     (GatekeeperError, "not-evaluated"),

@@ -15,7 +15,7 @@ from gatekeeper.core.states import State
 from gatekeeper.core.verdict import Verdict
 from gatekeeper.pipeline.break_glass import broken_by
 from gatekeeper.pipeline.standing import deadline_of, needed_for
-from gatekeeper.store import approvals, people, requests, runs, texts
+from gatekeeper.store import approvals, people, requests, runs, texts, updates
 from gatekeeper.store.approvals import Binding
 from gatekeeper.store.tables import ApprovalRow, RequestRow, RunRow, UpdateRow
 from policies.policy import Policy
@@ -72,6 +72,8 @@ def update_out(session: Session, row: UpdateRow, policy: Policy | None, *, now: 
         method=str(provenance.get("method") or ""),
         trainer=str(provenance.get("trainer") or ""),
         sources=[str(each) for each in sources] if isinstance(sources, list) else [],
+        answers=row.answers,
+        answered_by=_answered_by(session, row),
         created=row.created,
         updated=row.updated,
     )
@@ -102,6 +104,7 @@ def verdict_out(row: UpdateRow, run: RunRow, verdict: Verdict) -> VerdictOut:
             for each in verdict.reasons
         ],
         not_run=list(verdict.not_run),
+        waived=[each.code for each in verdict.waived],
         digests=digests_out(row, verdict),
     )
 
@@ -173,6 +176,14 @@ def request_out(session: Session, row: RequestRow) -> RequestOut:
         expires=row.expires,
         valid_until=row.valid_until,
     )
+
+
+def _answered_by(session: Session, row: UpdateRow) -> str | None:
+    """Return which update takes the place of one that was sent back."""
+    if row.state not in (State.CHANGES_REQUESTED, State.WITHDRAWN):
+        return None
+    answer = updates.answer_to(session, row.id)
+    return None if answer is None else answer.id
 
 
 def _count(

@@ -7,13 +7,14 @@ takes nothing back and adds nothing; if nothing else blocks, it counts as missin
 Laws: the order of reports does not matter; no report can be removed, broken or made worse to get a milder outcome.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from gatekeeper.core.digests import Digest, digest_of
 from gatekeeper.core.findings import GateReport, Status
-from gatekeeper.core.verdict import Outcome, Reason, Verdict
+from gatekeeper.core.verdict import Outcome, Reason, Verdict, Waived
 from policies.policy import REQUIRED_BEFORE_LOADING, Policy, Section
 from policies.votes import Vote, votes_of
+from policies.waivers import with_waivers
 
 
 def decide(
@@ -23,6 +24,7 @@ def decide(
     update_digest: Digest,
     section: Section = "gates",
     not_run: Iterable[str] = (),
+    waived: Iterable[Waived] = (),
 ) -> Verdict:
     """Return the verdict of ``policy`` on the evidence.
 
@@ -32,6 +34,8 @@ def decide(
         update_digest: identity of the update the reports are about.
         section: ``gates`` to compare with a champion, ``certify`` to make the first one.
         not_run: required gates that were left out because a BLOCK was already certain.
+        waived: findings that people accepted; those that fit no vote, or that the policy lets nobody accept, do not
+            count.
 
     Returns:
         The verdict. ``errored`` is true when something required could not be evaluated and no evidence blocks: the
@@ -39,6 +43,7 @@ def decide(
     """
     left_out = set(not_run) - set(reports)
     votes = [vote for rule in policy.rules(section) for vote in votes_of(rule, reports.get(rule.gate))]
+    votes, counted = with_waivers(policy, votes, reports, waived, update_digest=update_digest, section=section)
     blocked = any(vote.blocks for vote in votes)
     if blocked:
         votes = [vote for vote in votes if vote.reason.gate not in left_out]
@@ -50,8 +55,9 @@ def decide(
         reasons=tuple(vote.reason for vote in sorted(votes, key=lambda vote: (-vote.outcome, vote.errored))),
         not_run=tuple(rule.gate for rule in policy.rules(section) if blocked and rule.gate in left_out),
         policy_digest=policy.digest,
-        evidence_digest=evidence_digest(reports.values()),
+        evidence_digest=evidence_digest(reports.values(), counted),
         update_digest=update_digest,
+        waived=counted,
     )
 
 
@@ -85,9 +91,10 @@ def may_load(policy: Policy, reports: Mapping[str, GateReport], *, section: Sect
     return True
 
 
-def evidence_digest(reports: Iterable[GateReport]) -> Digest:
-    """Return the digest over the sorted digests of ``reports``."""
-    return digest_of(sorted(report.digest for report in reports))
+def evidence_digest(reports: Iterable[GateReport], waived: Sequence[Waived] = ()) -> Digest:
+    """Return the digest over the sorted digests of ``reports``, and over what people accepted where they did."""
+    measured = sorted(report.digest for report in reports)
+    return digest_of({"reports": measured, "waived": list(waived)} if waived else measured)
 
 
 def _nothing_required(policy: Policy, section: Section) -> Vote:

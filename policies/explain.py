@@ -11,6 +11,7 @@ from policies.policy import GateRule, Limit, Policy, Section
 from policies.rules import reference_number
 from policies.sentences import margin_unit, write_number
 from policies.votes import Vote, votes_of
+from policies.waivers import with_waivers
 
 _PLAIN_SIGNS = {">": "above", ">=": "at least", "<": "below", "<=": "at most", "==": "exactly"}
 _PLAIN_FIELDS = {"value": "", "low": "the lower bound of ", "high": "the upper bound of ", "n": "the item count of "}
@@ -71,12 +72,16 @@ def explain(
     """
     if verdict.policy_digest != policy.digest:
         raise RuntimeError("this verdict was made by another policy or another version of it")
-    return tuple(
-        _line(vote, reports.get(rule.gate))
+    votes = [
+        vote
         for rule in policy.rules(section)
         if rule.gate not in verdict.not_run
         for vote in votes_of(rule, reports.get(rule.gate))
+    ]
+    after, _counted = with_waivers(
+        policy, votes, reports, verdict.waived, update_digest=verdict.update_digest, section=section
     )
+    return tuple(_line(vote, reports.get(vote.reason.gate)) for vote in after)
 
 
 def explain_policy(policy: Policy, *, section: Section = "gates") -> tuple[Asked, ...]:

@@ -7,7 +7,7 @@ artifact gates have looked at it.
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import get_type_hints
@@ -19,7 +19,7 @@ from gatekeeper.core.errors import PolicyError
 from gatekeeper.core.gate import Family, Gate
 from gatekeeper.core.verdict import Outcome
 from policies.expression import RuleError, Source, references
-from policies.policy import REQUIRED_BEFORE_LOADING, Approvals, GateRule, Limit, Policy, Sentences
+from policies.policy import REQUIRED_BEFORE_LOADING, Approvals, GateRule, Limit, Policy, Sentences, Waivable
 from policies.rules import compile_rule
 from policies.schema import KEYS, RESERVED, GateIn, LimitIn, PolicyIn, SentencesIn
 from policies.sentences import check_sentence
@@ -80,6 +80,7 @@ def policy_from_source(source: PolicySource, catalogue: Mapping[str, Gate]) -> P
         ),
         drift=read.drift,
         quarantine_days=float(read.quarantine_days),
+        waivers=loader.waivers(read),
     )
 
 
@@ -109,6 +110,43 @@ class _Loader:
                     hint="Add them: a candidate is never loaded before both pass, because loading can run code.",
                 )
         return tuple(rules)
+
+    def waivers(self, read: PolicyIn) -> tuple[Waivable, ...]:
+        known = {gate.gate: {limit.id for limit in gate.limits} for gate in read.certify}
+        for gate in read.gates:
+            known[gate.gate] = known.get(gate.gate, set()) | {limit.id for limit in gate.limits}
+        named: set[tuple[str, str]] = set()
+        for place, item in enumerate(read.waivers):
+            at: Place = ("waivers", place)
+            if item.gate not in known:
+                raise self._source.error(
+                    f"the policy requires no gate {item.gate!r}.",
+                    at=(*at, "gate"),
+                    hint=_suggest(item.gate, known, "It requires"),
+                )
+            for limit in item.limits:
+                if limit not in known[item.gate]:
+                    raise self._source.error(
+                        f"{item.gate} has no limit {limit!r}.",
+                        at=(*at, "limits"),
+                        hint=_suggest(limit, known[item.gate], "Its limits")
+                        + " The vote of a gate as a whole cannot be accepted.",
+                    )
+                if (item.gate, limit) in named:
+                    raise self._source.error(
+                        f"{item.gate}/{limit} is named twice.", at=(*at, "limits"), hint="Name it once."
+                    )
+                named.add((item.gate, limit))
+        return tuple(
+            Waivable(
+                gate=item.gate,
+                limits=tuple(item.limits),
+                roles=tuple(item.roles),
+                required=item.required,
+                days=float(item.days),
+            )
+            for item in read.waivers
+        )
 
     def _gate(self, read: GateIn, at: Place) -> GateRule:
         gate = self._catalogue.get(read.gate)
@@ -217,7 +255,7 @@ def _default(field: "dataclasses.Field[object]") -> str:
     return repr(field.default_factory()) if field.default_factory is not dataclasses.MISSING else "not set"
 
 
-def _suggest(name: str, known: Mapping[str, object], label: str) -> str:
+def _suggest(name: str, known: Collection[str], label: str) -> str:
     close = get_close_matches(name, known, n=1)
     return f"Did you mean {close[0]}?" if close else f"{label}: {', '.join(sorted(known))}."
 

@@ -87,6 +87,21 @@ class Approvals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Waivable:
+    """Limits of one gate whose findings people may accept for a time, and which people."""
+
+    gate: str
+    limits: tuple[str, ...]
+    """Ids; the vote of a gate as a whole is in no list."""
+    roles: tuple[str, ...]
+    """A person needs one of these."""
+    required: int
+    """How many distinct people."""
+    days: float
+    """For how long at most, counted from when a person accepts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Required gates, their limits, and who must approve."""
 
@@ -106,6 +121,8 @@ class Policy:
     """What the reconciler does about an alias that was moved behind the gate's back."""
     quarantine_days: float = 7.0
     """How long an update must have been live before its rows count as history for later ones."""
+    waivers: tuple[Waivable, ...] = ()
+    """What people may accept; empty: nothing."""
 
     @property
     def digest(self) -> Digest:
@@ -129,6 +146,8 @@ def normal_form(policy: Policy) -> Plain:
     form = plain(policy)
     if not isinstance(form, dict):
         raise RuntimeError("a policy's normal form is an object")
+    if not policy.waivers:
+        del form["waivers"]  # the digest of a policy without any is the same as before there were waivers
     for section in ("gates", "certify"):
         rules = form[section]
         if isinstance(rules, list):

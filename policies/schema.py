@@ -22,6 +22,12 @@
     approvals: {required: 1, roles: [approver], distinct_from: [submitter], expires_hours: 72}
     drift: report                 # or restore: put an alias back that was moved behind the gate's back
     quarantine_days: 7            # how long an update is live before later updates are compared with its rows
+    waivers:                      # what people may accept for a time; by default nothing
+      - gate: data/pii
+        limits: [contact]
+        roles: [privacy]
+        required: 1
+        days: 14
 """
 
 from typing import Annotated, Literal, TypeAlias
@@ -87,6 +93,16 @@ class ApprovalsIn(_Strict):
     single_person: bool = False
 
 
+class WaivableIn(_Strict):
+    """Limits of one gate whose findings people may accept."""
+
+    gate: str = Field(min_length=1)
+    limits: list[Word] = Field(min_length=1)
+    roles: list[Word] = Field(min_length=1)
+    required: int = Field(default=1, ge=1, le=20)
+    days: float = Field(gt=0, le=90)
+
+
 class PolicyIn(_Strict):
     """A policy file."""
 
@@ -100,9 +116,10 @@ class PolicyIn(_Strict):
     approvals: ApprovalsIn = Field(default_factory=ApprovalsIn)
     drift: Literal["report", "restore"] = "report"
     quarantine_days: float = Field(default=7, ge=0, le=3660)
+    waivers: list[WaivableIn] = Field(default_factory=list)
 
 
 KEYS = frozenset(
-    name for model in (PolicyIn, GateIn, LimitIn, SentencesIn, ApprovalsIn) for name in model.model_fields
+    name for model in (PolicyIn, GateIn, LimitIn, SentencesIn, ApprovalsIn, WaivableIn) for name in model.model_fields
 )
 """Every key that means something somewhere, for suggestions."""

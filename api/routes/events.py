@@ -1,9 +1,9 @@
-"""How far an evaluation is, as server-sent events."""
+"""How far an evaluation is, as server-sent events: of one in this process, or of one that workers have."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from typing import Annotated, Final
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Annotated, Final, TypeAlias
 
 from fastapi import Header
 from starlette.concurrency import run_in_threadpool
@@ -14,8 +14,13 @@ from api.finding import update_at
 from api.guard import guarded_router
 from api.problems import Problem
 from api.progress import Evaluation, Told
+from gatekeeper.store import queue
+from gatekeeper.store.tables import QueueEventRow
 
 router = guarded_router()
+
+Source: TypeAlias = Callable[[int], Awaitable[tuple[list[Told], bool]]]
+"""Gives the events after a number, and whether the last one is among all there are."""
 
 _LOOK_EVERY: Final = 0.2
 """Seconds."""
@@ -24,7 +29,13 @@ _EVENT: Final = {
     "required": ["id", "event", "data"],
     "properties": {
         "id": {"type": "string", "pattern": "^[0-9]+$"},
-        "event": {"enum": ["gates", "gate-started", "gate-ended", "gates-skipped", "items", "ended"]},
+        "event": {
+            "enum": [
+                *("gates", "gate-started", "gate-ended", "gates-skipped", "items", "ended"),
+                *("queued", "taken", "taken-over", "handed-back", "gate-kept"),
+                *("cancel-asked", "cancelled", "failed", "done"),
+            ]
+        },
         "data": {"type": "string", "contentMediaType": "application/json"},
     },
 }
@@ -45,27 +56,67 @@ async def events(
     call: Here,
     last_event_id: Annotated[str | None, Header(max_length=12, pattern=r"^[0-9]{1,9}$")] = None,
 ) -> Response:
-    """Stream what the evaluation of an update tells until it ends: one that goes on here, or the last that did."""
-    await run_in_threadpool(_require, call, update_id)
+    """Stream what the newest evaluation of an update tells until it ends, here or with a worker."""
+    run_id = await run_in_threadpool(_queued, call, update_id)
     found = call.service.board.find(update_id)
-    if found is None:
+    if found is None and run_id is None:
         raise Problem("not-found", "No evaluation of this update goes on here.", hint="GET /v1/updates/{update_id}.")
     if call.service.listening >= _MOST_AT_ONCE:
         raise Problem("busy", "Too many listen already.", hint="GET /v1/updates/{update_id} now and then.")
-    return StreamingResponse(_stream(call, found, int(last_event_id or 0)), media_type="text/event-stream")
+    heard = int(last_event_id or 0)
+    if found is not None:
+        return StreamingResponse(_stream(call, _here(found), heard), media_type="text/event-stream")
+    if run_id is None:
+        raise RuntimeError("nothing to listen to")
+    return StreamingResponse(_stream(call, _away(call, update_id, run_id), heard), media_type="text/event-stream")
 
 
-def _require(call: Call, update_id: str) -> None:
+def _queued(call: Call, update_id: str) -> str | None:
+    """Return the newest evaluation of an update that was left to workers; ``None`` where there is none."""
     with call.service.workspace.store.reading() as session:
         update_at(session, update_id)
+        return queue.newest_of(session, update_id)
 
 
-async def _stream(call: Call, evaluation: Evaluation, heard: int) -> AsyncIterator[str]:
+def _here(evaluation: Evaluation) -> Source:
+    async def after(number: int) -> tuple[list[Told], bool]:
+        return evaluation.after(number)
+
+    return after
+
+
+def _away(call: Call, update_id: str, run_id: str) -> Source:
+    """Return what reads the queue's own events, which workers on any machine write."""
+
+    def read(number: int) -> tuple[list[Told], bool]:
+        workspace = call.service.workspace
+        with workspace.store.reading() as session:
+            ended = queue.require(session, run_id).state not in queue.GOING
+            rows = queue.events(session, run_id)
+            state = update_at(session, update_id).state.value
+        told = [Told(number=row.number, name=row.kind, data=_facts(row)) for row in rows]
+        if ended:
+            last = told[-1].number if told else 0
+            told.append(Told(number=last + 1, name="ended", data={"run": run_id, "state": state}))
+        return [each for each in told if each.number > number], ended
+
+    async def after(number: int) -> tuple[list[Told], bool]:
+        return await run_in_threadpool(read, number)
+
+    return after
+
+
+def _facts(row: QueueEventRow) -> dict[str, object]:
+    facts = {"run": row.run_id, "attempt": row.attempt, "gate": row.gate, "detail": row.detail}
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+async def _stream(call: Call, after: Source, heard: int) -> AsyncIterator[str]:
     silent = 0.0
     call.service.listening += 1
     try:
         while True:
-            told, ended = evaluation.after(heard)
+            told, ended = await after(heard)
             for each in told:
                 heard, silent = each.number, 0.0
                 yield _text(each)

@@ -1,4 +1,4 @@
-"""Proposing an update, and evaluating it."""
+"""Proposing an update."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,14 +8,13 @@ from tempfile import TemporaryDirectory
 from starlette.responses import Response
 
 from api.calls import Call, Here, answer
-from api.finding import nothing_wrong_with_the_payload, require_seen, seen_now, update_at
+from api.finding import seen_now
 from api.guard import guarded_router
 from api.payloads import ProposalIn
 from api.problems import Problem
 from api.shapes.updates import UpdateOut
 from gatekeeper.core.update import Provenance
 from gatekeeper.pipeline import run
-from gatekeeper.pipeline.run import Audience
 from gatekeeper.pipeline.submit import Proposal
 from gatekeeper.pipeline.workspace import Workspace
 
@@ -44,39 +43,13 @@ def propose(proposal: ProposalIn, call: Here) -> Response:
                     provenance=Provenance(
                         method=proposal.method, trainer=proposal.trainer, sources=tuple(proposal.sources)
                     ),
+                    answers=proposal.answers,
                 ),
                 policy,
                 first=proposal.first,
             )
         made = seen_now(workspace, call, update.id)
         return answer(made, status=201, tagged=True, headers={"Location": f"/v1/updates/{update.id}"})
-
-    return call.once(act)
-
-
-@router.post(
-    "/v1/updates/{update_id}/runs",
-    response_model=UpdateOut,
-    status_code=201,
-    summary="Evaluate an update",
-    tags=["updates"],
-)
-def evaluate(update_id: str, call: Here) -> Response:
-    """Run the gates and let the policy decide. Answers when there is a verdict, which can take minutes."""
-
-    def act() -> Response:
-        workspace, policy = call.service.settled(), call.service.policy()
-        with call.service.turn(update_id):
-            require_seen(workspace, call, update_id, None)
-        told = call.service.board.open(update_id)
-        try:
-            with nothing_wrong_with_the_payload():
-                call.service.runner.evaluate(workspace, update_id, policy, Audience(watcher=told))
-        finally:
-            with workspace.store.reading() as session:
-                told.end(state=update_at(session, update_id).state.value)
-        judged = seen_now(workspace, call, update_id)
-        return answer(judged, status=201, tagged=True, headers={"Location": f"/v1/updates/{update_id}/verdict"})
 
     return call.once(act)
 

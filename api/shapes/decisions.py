@@ -14,7 +14,7 @@ class DecisionOut(Out):
 
     id: str
     run: str
-    decision: Literal["approve", "reject"]
+    decision: Literal["approve", "reject", "request-changes"]
     by: str | None
     """``None`` where the name was erased."""
     comment: str | None

@@ -24,6 +24,8 @@ class VerdictOut(Out):
     reasons: list[ReasonOut]
     """Strictest first."""
     not_run: list[str]
+    waived: list[str]
+    """Codes of the reasons that people accepted and that count here; ``GET …/waivers`` has who and until when."""
     digests: DigestsOut
 
 

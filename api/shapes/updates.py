@@ -54,6 +54,10 @@ class UpdateOut(Out):
     method: str
     trainer: str
     sources: list[str]
+    answers: str | None
+    """The update that was sent back and that this one takes the place of."""
+    answered_by: str | None
+    """The newest update that takes the place of this one, which was sent back."""
     created: datetime
     updated: datetime
 

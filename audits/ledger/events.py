@@ -36,6 +36,14 @@ class Event(StrEnum):
     """A person consented to exactly these bytes, policy and evidence. Subject: the update."""
     APPROVAL_REFUSED = "approval.refused"
     """A person rejected them. Subject: the update."""
+    CHANGES_REQUESTED = "approval.changes_requested"
+    """A person sent it back to its proposer. Subject: the update."""
+    UPDATE_ANSWERED = "update.answered"
+    """Its proposer proposed another update in its place. Subject: the update that was sent back."""
+    WAIVER_GIVEN = "waiver.given"
+    """A person accepted one finding until a date. Subject: the update."""
+    WAIVERS_COUNTED = "waivers.counted"
+    """A verdict was decided anew with what people accepted. Subject: the update."""
     UPDATE_EXPIRED = "update.expired"
     """Nobody promoted it in time. Subject: the update."""
     UPDATE_STALE = "update.stale"
@@ -122,6 +130,39 @@ EVENTS: Mapping[Event, frozenset[str]] = MappingProxyType(
                 "key",
                 "envelope_digest",
             }
+        ),
+        Event.CHANGES_REQUESTED: frozenset(
+            {
+                "run",
+                "approval",
+                "update_digest",
+                "policy_digest",
+                "evidence_digest",
+                "comment_digest",
+                "key",
+                "envelope_digest",
+            }
+        ),
+        Event.UPDATE_ANSWERED: frozenset({"update_digest", "by", "by_digest"}),
+        Event.WAIVER_GIVEN: frozenset(
+            {
+                "waiver",
+                "run",
+                "gate",
+                "code",
+                "finding",
+                "report_digest",
+                "update_digest",
+                "policy_digest",
+                "evidence_digest",
+                "expires",
+                "justification_digest",
+                "key",
+                "envelope_digest",
+            }
+        ),
+        Event.WAIVERS_COUNTED: frozenset(
+            {"run", "measured_by", "findings", "waivers", "waivers_digest", "ends", "update_digest", "policy_digest"}
         ),
         Event.UPDATE_EXPIRED: frozenset({"update_digest", "state"}),
         Event.UPDATE_STALE: frozenset({"update_digest", "state", "changed"}),

@@ -10,9 +10,10 @@ In this order, so that the first failure names itself:
 6. ``policy``: one that is trusted.
 7. ``approvals``: enough distinct people, by their own keys.
 8. ``inclusion``: every entry is in the checkpoint's tree, and they say what the passport says.
-9. ``checkpoint``: the log's signature and the witnesses'.
-10. ``time``: it counts now.
-11. ``revocation``: a fresh list does not name the bytes, nor a newer move of the alias.
+9. ``waivers``: what people accepted was accepted and counted before the verdict.
+10. ``checkpoint``: the log's signature and the witnesses'.
+11. ``time``: it counts now.
+12. ``revocation``: a fresh list does not name the bytes, nor a newer move of the alias.
 """
 
 from collections.abc import Iterator
@@ -46,6 +47,7 @@ from audits.passport.statement import (
 )
 from audits.passport.subject import Held, require_subject
 from audits.passport.trust import Trust
+from audits.passport.waived import require_waived
 from gatekeeper.core.digests import Digest, sha256_bytes
 from gatekeeper.core.errors import VerificationError
 
@@ -142,6 +144,9 @@ def check_passport(
     with _step("inclusion"):
         tree = require_included(bundle.leaves, bundle.checkpoint)
         require_said(entries, facts, update_digest=stated, policy_digest=policy.digest)
+    with _step("waivers"):
+        results = _results(bundle, statement, trust)
+        waived = require_waived(results, entries, facts, update_digest=stated, policy_digest=policy.digest)
     with _step("checkpoint"):
         verified, witnesses = verified_checkpoint(
             bundle.checkpoint,
@@ -166,7 +171,7 @@ def check_passport(
         approvals=given,
         checkpoint=verified,
         witnesses=witnesses,
-        notes=notes,
+        notes=(*waived, *notes),
     )
 
 
@@ -189,7 +194,7 @@ def _require_statement(bundle: Bundle, statement: Statement, trust: Trust) -> No
     if statement.predicate.policy.uri != uri_of_policy or statement.predicate.slsaVersion != "1.0":
         raise VerificationError("The summary names its policy or version in another way.")
     texts = [envelope_text(each) for each in bundle.attestations]
-    names = [_read_test(text, statement, trust).predicate.configuration[0].name for text in texts]
+    names = [each.name for each in _results(bundle, statement, trust)]
     names += [f"decision/{number}" for number in range(len(bundle.approvals))]
     texts += [envelope_text(approval.envelope) for approval in bundle.approvals]
     shown = tuple(
@@ -197,6 +202,12 @@ def _require_statement(bundle: Bundle, statement: Statement, trust: Trust) -> No
     )
     if shown != statement.predicate.inputAttestations:
         raise VerificationError("The test results and decisions are not the ones that were signed for.")
+
+
+def _results(bundle: Bundle, statement: Statement, trust: Trust) -> list[Resource]:
+    """Return what each signed result is about: its name, and the digest of what was reported."""
+    texts = [envelope_text(each) for each in bundle.attestations]
+    return [_read_test(text, statement, trust).predicate.configuration[0] for text in texts]
 
 
 def _read_test(text: str, statement: Statement, trust: Trust) -> TestStatement:

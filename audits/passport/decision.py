@@ -24,13 +24,13 @@ class SignedDecision:
 
     v: int = VERSION
     action: str
-    """``promote``, ``certify``, ``rollback``, ``anchor``, ``break-glass``, ``review`` or ``revoke``."""
+    """``promote``, ``certify``, ``rollback``, ``anchor``, ``break-glass``, ``review``, ``revoke`` or ``waive``."""
     decision: str
-    """``approve`` or ``reject``."""
+    """``approve``, ``reject`` or ``request-changes``."""
     update: str
     run: str
     request: str | None
-    """The request it decides about; ``None`` for a run's own approval."""
+    """The request it decides about, or the finding that is accepted; ``None`` for a run's own approval."""
     model: str
     alias: str
     update_digest: Digest

@@ -1,4 +1,4 @@
-"""``gatekeeper approve``, ``reject``, ``withdraw`` and ``promote``: what people do after a verdict.
+"""``gatekeeper approve``, ``reject``, ``request-changes``, ``withdraw`` and ``promote``: what follows a verdict.
 
 Requests beside ordinary promotions (``req-…``: moving the anchor, breaking the glass and its review) are decided with
 the same commands; ``promote`` then carries them out.
@@ -28,6 +28,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     for command in (approve, reject, withdraw, promote):
         app.command()(command)
+    app.command("request-changes")(request_changes)
 
 
 def approve(update: Decided, person: Person = None, comment: Comment = "", as_json: Json = False) -> int:
@@ -57,6 +58,19 @@ def reject(update: Decided, person: Person = None, comment: Comment = "", as_jso
         console(as_json=False).print(f"{update} is refused.", markup=False)
     else:
         _say(update, decided.state, as_json=as_json)
+    return 0
+
+
+def request_changes(
+    update: UpdateId,
+    comment: Annotated[str, typer.Option("--comment", help="What should be different; kept beside the ledger.")],
+    person: Person = None,
+    as_json: Json = False,
+) -> int:
+    """Send an update back to its proposer, who answers with another one: check --answers."""
+    with desk() as at:
+        decided = at.send_back(update, person=person, comment=comment)
+    _say(update, decided.state, as_json=as_json)
     return 0
 
 

@@ -70,6 +70,9 @@ def check(
     person: Person = None,
     method: Method = "",
     trainer: Trainer = "",
+    answers: Annotated[
+        str | None, typer.Option("--answers", help="Your update that was sent back and that this one replaces.")
+    ] = None,
     queue: Queued = False,
     as_json: Json = False,
 ) -> int:
@@ -85,6 +88,7 @@ def check(
         name=name,
         person=person,
         provenance=Provenance(method=method, trainer=trainer),
+        answers=answers,
         queue=queue,
         as_json=as_json,
     )
@@ -132,6 +136,7 @@ def _evaluate(
     provenance: Provenance,
     queue: bool,
     as_json: bool,
+    answers: str | None = None,
 ) -> int:
     remote = load_remote()
     if remote is not None:
@@ -146,6 +151,7 @@ def _evaluate(
             person=person,
             provenance=provenance,
             first=first,
+            answers=answers,
         )
         decided = evaluate_there(remote, wanted, targets, queue=queue, as_json=as_json)
         return 0 if decided is None else exit_code(decided)
@@ -166,6 +172,7 @@ def _evaluate(
         submitter=person or settings.actor,
         base=base.resolve() if base else None,
         provenance=provenance,
+        answers=answers,
     )
     if queue:
         if targets:

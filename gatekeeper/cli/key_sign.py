@@ -58,6 +58,7 @@ def _read(document: Path) -> bytes:
 def _words(decision: SignedDecision) -> str:
     lines = (
         f"{decision.decision}: {decision.action} {decision.update} of {decision.model}, until {decision.expires}",
+        *((f"about    {decision.request}",) if decision.request is not None else ()),
         f"update   {decision.update_digest}",
         f"policy   {decision.policy_digest}",
         f"evidence {decision.evidence_digest}",

@@ -48,6 +48,7 @@ def build_app() -> typer.Typer:
         tokens,
         trust,
         verify,
+        waive,
         witness,
         worker,
     )
@@ -70,6 +71,7 @@ def build_app() -> typer.Typer:
         status,
         drift,
         approvals,
+        waive,
         break_glass,
         recall,
         reconcile,

@@ -1,4 +1,4 @@
-"""``gatekeeper policy lint`` and ``policy explain``: what a policy asks, and why a verdict came out as it did."""
+"""``gatekeeper policy lint``, ``explain`` and ``replay``: what a policy asks, and why a verdict came out as it did."""
 
 from typing import Annotated
 
@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gatekeeper.cli.opening import open_policy, workspace
+from gatekeeper.cli.replay import replay
 from gatekeeper.cli.screen import STYLES, console, print_json
 from gatekeeper.cli.settings import Settings, load_settings
 from gatekeeper.core.errors import StateError, UsageError
@@ -26,6 +27,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Read and explain policies.", no_args_is_help=True)
     group.command("lint")(lint_command)
     group.command("explain")(explain_command)
+    group.command("replay")(replay)
     app.add_typer(group, name="policy")
 
 

@@ -34,6 +34,8 @@ class Wanted:
     person: str | None
     provenance: Provenance
     first: bool
+    answers: str | None = None
+    """Id of the update that was sent back and that this one replaces."""
 
 
 def evaluate_there(
@@ -47,6 +49,8 @@ def evaluate_there(
     """
     for target in targets:
         parse_target(target)
+    if queue and targets:
+        raise UsageError("--queue has no verdict to report yet.", hint="Leave --report out.")
     screen, aside = console(as_json=as_json), console(as_json=True)
     with client_of(remote) as client:
         own = client.me().name
@@ -55,7 +59,12 @@ def evaluate_there(
         proposed = client.propose(_proposal(client, wanted))
         aside.print(f"{proposed.id} is proposed; its evaluation goes on when this command ends.", markup=False)
         if queue:
-            raise UsageError("A service queues by its own setting.", hint="Leave --queue out.")
+            started = client.start(client.update(proposed.id))
+            if as_json:
+                print_json({"update": proposed.id, "run": started.id})
+            else:
+                screen.print(f"{proposed.id} is evaluated as {started.id}.", markup=False)
+            return None
         judged = judge_there(client, proposed)
         if as_json:
             print_json(summary((judged,)))
@@ -81,6 +90,7 @@ def _proposal(client: Client, wanted: Wanted) -> ProposalIn:
             data=None if wanted.data is None else _brought(client, wanted.data, "rows"),
             base=None if wanted.base is None else _brought(client, wanted.base, "base"),
             first=wanted.first,
+            answers=wanted.answers,
             method=wanted.provenance.method,
             trainer=wanted.provenance.trainer,
             sources=list(wanted.provenance.sources),

@@ -58,7 +58,15 @@ class Calls:
         answer = self._send("GET", path, params=dict(params or {}), headers={}, body=None)
         return _read(answer, shape), answer
 
-    def post(self, path: str, shape: type[Shape], body: BaseModel | None = None, *, etag: str | None = None) -> Shape:
+    def post(
+        self,
+        path: str,
+        shape: type[Shape],
+        body: BaseModel | None = None,
+        *,
+        etag: str | None = None,
+        prefer: str | None = None,
+    ) -> Shape:
         """Do something once, however often it has to be asked for until the answer arrives.
 
         Raises:
@@ -67,6 +75,8 @@ class Calls:
         headers = {"Idempotency-Key": secrets.token_hex(16)}
         if etag is not None:
             headers["If-Match"] = etag
+        if prefer is not None:
+            headers["Prefer"] = prefer
         sent = None if body is None else body.model_dump_json().encode()
         if sent is not None:
             headers["Content-Type"] = "application/json"

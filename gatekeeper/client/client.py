@@ -11,14 +11,28 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import TypeAdapter, ValidationError
 
-from api.payloads import DecisionIn, GlassIn, PromotionIn, ProposalIn, ReviewIn, SeenIn, SignedIn, WithdrawalIn
+from api.payloads import (
+    DecisionIn,
+    GlassIn,
+    PromotionIn,
+    ProposalIn,
+    ReviewIn,
+    SeenIn,
+    SignedIn,
+    WaiverIn,
+    WithdrawalIn,
+)
 from api.shapes.decisions import PromotedOut, RequestOut, RevokedOut, ToSignOut
 from api.shapes.models import ModelOut
+from api.shapes.runs import RunStateOut
 from api.shapes.updates import UpdateOut
+from api.shapes.waivers import AcceptedOut
 from audits.passport.decision import SignedDecision, sign_decision
 from gatekeeper.client.reading import Reader, Seen, path_of
-from gatekeeper.core.errors import InputError, VerificationError
+from gatekeeper.core.errors import InputError, StateError, VerificationError
 
+_LOOK_EVERY: Final = 1.0
+"""Seconds between two looks at an evaluation."""
 _DECISION: Final[TypeAdapter[SignedDecision]] = TypeAdapter(SignedDecision)
 
 
@@ -29,9 +43,31 @@ class Client(Reader):
         """Propose an update; it waits to be evaluated."""
         return self._calls.post("/v1/updates", UpdateOut, proposal)
 
+    def start(self, seen: Seen[UpdateOut]) -> RunStateOut:
+        """Have an update evaluated, and do not wait."""
+        return self._calls.post(
+            path_of("updates", seen.value.id, "runs"), RunStateOut, etag=seen.etag, prefer="respond-async"
+        )
+
     def run(self, seen: Seen[UpdateOut]) -> UpdateOut:
-        """Evaluate an update and wait for its verdict."""
-        return self._calls.post(path_of("updates", seen.value.id, "runs"), UpdateOut, etag=seen.etag)
+        """Evaluate an update and wait for its verdict.
+
+        Raises:
+            Refused: it cannot be evaluated now.
+            StateError: the evaluation ended without a verdict.
+        """
+        run = self.start(seen)
+        while run.state in {"QUEUED", "RUNNING"}:
+            self._wait(_LOOK_EVERY)
+            run = self.run_state(seen.value.id, run.id)
+        if run.state != "DONE":
+            why = (run.error or "somebody cancelled it").rstrip(".")
+            raise StateError(f"Run {run.id} ended without a verdict: {why}.", hint="Evaluate the update again.")
+        return self.update(seen.value.id).value
+
+    def cancel(self, update_id: str, run_id: str) -> RunStateOut:
+        """Ask for the end of an evaluation."""
+        return self._calls.post(path_of("updates", update_id, "runs", run_id, "cancel"), RunStateOut)
 
     def approve(self, seen: Seen[UpdateOut], key: Ed25519PrivateKey, *, comment: str = "") -> UpdateOut:
         """Agree to exactly what was seen, signed with one's own key.
@@ -49,6 +85,35 @@ class Client(Reader):
             VerificationError, Refused: as :meth:`approve`.
         """
         return self._decide(seen, "reject", key, comment)
+
+    def request_changes(self, seen: Seen[UpdateOut], key: Ed25519PrivateKey, *, comment: str) -> UpdateOut:
+        """Send exactly what was seen back to its proposer.
+
+        Raises:
+            VerificationError, Refused: as :meth:`approve`.
+        """
+        return self._decide(seen, "request-changes", key, comment)
+
+    def waive(
+        self, seen: Seen[UpdateOut], code: str, key: Ed25519PrivateKey, *, because: str, days: float | None = None
+    ) -> AcceptedOut:
+        """Accept one finding of what was seen until a date; by default for as long as the policy allows.
+
+        Raises:
+            VerificationError: the service asks for a signature under something else than what was seen.
+            Refused: it does not take the decision.
+        """
+        update, now = seen.value, seen.value.digests
+        known = {each.code: each.finding for each in self.waivers(update.id).acceptable}
+        wanted = {"code": code} if days is None else {"code": code, "days": days}
+        (decision,) = self._to_sign(path_of("updates", update.id, "to-sign"), "waive", **wanted)
+        _require((decision.update, decision.model) == (update.id, update.model), "another update")
+        _require((decision.action, decision.decision) == ("waive", "approve"), "another action")
+        _require(decision.request == f"{code} {known.get(code)}", "another finding")
+        bound = (decision.update_digest, decision.policy_digest, decision.evidence_digest)
+        _require(bound == (now.update_digest, now.policy_digest, now.evidence_digest), "other digests")
+        body = WaiverIn(envelope=sign_decision(decision, key), seen=_digests(update), code=code, because=because)
+        return self._calls.post(path_of("updates", update.id, "waive"), AcceptedOut, body, etag=seen.etag)
 
     def withdraw(self, seen: Seen[UpdateOut], *, comment: str = "") -> UpdateOut:
         """Take one's own proposal back."""

@@ -15,8 +15,10 @@ from api.shapes.evidence import EvidenceOut, FindingOut, FindingsOut, VerdictOut
 from api.shapes.ledger import CheckpointOut, EntriesOut, EntryOut, ProofOut
 from api.shapes.models import LineageOut, ModelOut
 from api.shapes.policies import PoliciesOut, PolicyLineOut, PolicyOut
+from api.shapes.runs import RunStateOut
 from api.shapes.service import MeOut
 from api.shapes.updates import UpdateOut, UpdatesOut
+from api.shapes.waivers import WaiversOut
 from gatekeeper.client.calls import Calls
 from gatekeeper.core.errors import InputError
 from gatekeeper.core.states import State
@@ -47,6 +49,7 @@ class Reader:
     ) -> None:
         self._http = http or httpx.Client(base_url=url, timeout=_RUNS_TAKE)
         self._http.headers["Authorization"] = f"Bearer {token}"
+        self._wait = wait
         self._calls = Calls(self._http, wait=wait)
 
     def __enter__(self) -> Self:
@@ -84,6 +87,10 @@ class Reader:
         """Return an update as it is now."""
         return self._seen(path_of("updates", update_id), UpdateOut)
 
+    def run_state(self, update_id: str, run_id: str) -> RunStateOut:
+        """Return where an evaluation stands."""
+        return self._calls.get(path_of("updates", update_id, "runs", run_id), RunStateOut)[0]
+
     def verdict(self, update_id: str) -> VerdictOut:
         """Return what the policy decided."""
         return self._calls.get(path_of("updates", update_id, "verdict"), VerdictOut)[0]
@@ -114,6 +121,10 @@ class Reader:
     def decisions(self, update_id: str) -> list[DecisionOut]:
         """Return who decided what."""
         return self._calls.get(path_of("updates", update_id, "approvals"), DecisionsOut)[0].items
+
+    def waivers(self, update_id: str) -> WaiversOut:
+        """Return which findings people may accept, and who accepted which."""
+        return self._calls.get(path_of("updates", update_id, "waivers"), WaiversOut)[0]
 
     def requests(self) -> list[RequestOut]:
         """Return what people are asked about, or agreed to and nobody has carried out."""

@@ -10,6 +10,7 @@
     │   └── PromotionConflict            exit 30: the alias moved since the evidence was gathered
     ├── StoreError                       exit 30: the application database is missing, old or locked
     ├── StateError                       exit 30: this step is not allowed in the update's present state
+    │   └── NotEntitled                  exit 30: this person may not decide about it, whatever its state is
     └── VerificationError                exit 20: bytes, digests or signatures do not match
 
 Bad input is a ``GatekeeperError``; our own misuse is ``RuntimeError``. Each message is one sentence of what is
@@ -62,6 +63,10 @@ class StoreError(GatekeeperError):
 
 class StateError(GatekeeperError):
     """The step is not allowed in the update's present state."""
+
+
+class NotEntitled(StateError):
+    """This person may not decide about it: the wrong role, a part in the update, or a decision they took already."""
 
 
 class VerificationError(GatekeeperError):

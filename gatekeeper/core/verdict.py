@@ -27,6 +27,21 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Waived:
+    """One finding that people accepted, as a verdict counted it."""
+
+    gate: str
+    code: str
+    """Of the reason, ``<gate>/<limit>``."""
+    finding: Digest
+    """Identity of what was found."""
+    ids: tuple[str, ...]
+    """Waivers it rests on, sorted; one person's each."""
+    expires: str
+    """RFC 3339 in UTC, with ``Z``: until when the first of them counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """The decision, bound to the exact policy, evidence and bytes it was made from."""
 
@@ -40,3 +55,5 @@ class Verdict:
     policy_digest: Digest
     evidence_digest: Digest
     update_digest: Digest
+    waived: tuple[Waived, ...] = ()
+    """Findings that people accepted and that counted; part of the evidence."""

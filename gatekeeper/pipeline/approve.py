@@ -8,6 +8,7 @@ not decided already. What is kept is signed with the person's own key, so that n
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from sqlalchemy.orm import Session
 
@@ -16,18 +17,26 @@ from audits.ledger.log import append
 from audits.passport.decision import SignedDecision
 from audits.passport.dsse import key_id, parse_public
 from gatekeeper.core.digests import sha256_bytes
-from gatekeeper.core.errors import StateError, UsageError
+from gatekeeper.core.errors import NotEntitled, StateError, UsageError
 from gatekeeper.core.states import State
 from gatekeeper.core.verdict import Outcome
 from gatekeeper.pipeline.erase import require_told_apart
+from gatekeeper.pipeline.parts import part_in
 from gatekeeper.pipeline.principal import CHAMPION, Principal
 from gatekeeper.pipeline.signatures import SigningKey, public_of, signed
-from gatekeeper.pipeline.standing import binding_of, deadline_of, needed_for, part_in, require_current
+from gatekeeper.pipeline.standing import binding_of, deadline_of, needed_for, require_current
+from gatekeeper.pipeline.waivers.counted import require_waivers
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import approvals, texts, updates
 from gatekeeper.store.approvals import Binding
 from gatekeeper.store.tables import Decision, RunRow, UpdateRow
 from policies.policy import Policy
+
+_ENDS: Final = {
+    Decision.REJECT: (Event.APPROVAL_REFUSED, State.REJECTED),
+    Decision.REQUEST_CHANGES: (Event.CHANGES_REQUESTED, State.CHANGES_REQUESTED),
+}
+"""Decisions that end the matter, with the ledger's word for each and where the update stands then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +90,28 @@ def reject(
     )
 
 
+def request_changes(
+    workspace: Workspace,
+    update_id: str,
+    *,
+    person: str,
+    policy: Policy,
+    key: SigningKey,
+    comment: str,
+    now: datetime | None = None,
+) -> Decided:
+    """Send an update back with what should be different; nobody can approve it any more.
+
+    Raises:
+        StateError, UsageError: as :func:`approve`; or there is no comment.
+    """
+    if not comment.strip():
+        raise UsageError("Asking for changes takes a comment.", hint="Say what should be different.")
+    return _decide(
+        workspace, update_id, Decision.REQUEST_CHANGES, person=person, policy=policy, key=key, comment=comment, now=now
+    )
+
+
 def _decide(
     workspace: Workspace,
     update_id: str,
@@ -93,7 +124,7 @@ def _decide(
     now: datetime | None,
 ) -> Decided:
     moment = now or datetime.now(UTC)
-    waiting = (State.PENDING_APPROVAL,) if decision is Decision.APPROVE else (State.PENDING_APPROVAL, State.APPROVED)
+    waiting = (State.PENDING_APPROVAL, State.APPROVED) if decision is Decision.REJECT else (State.PENDING_APPROVAL,)
     with workspace.store.reading() as session:
         state = updates.require(session, update_id).state
     if state not in waiting:
@@ -141,6 +172,7 @@ def _record(
     require_own_key(workspace, principal, policy, key)
     if decision is Decision.APPROVE:
         require_told_apart(workspace, session, row, person)
+        require_waivers(workspace, session, row, binding_of(session, row)[1], policy, moment=moment)
     actor = workspace.remember(session, person)
     envelope = signed(decision_about(row, run, decision, binding, deadline), key)
     given = approvals.add(
@@ -167,10 +199,11 @@ def _record(
     }
     required = needed_for(row, policy)
     standing = len(approvals.standing(session, run.id, binding=binding, now=moment))
-    if decision is Decision.REJECT:
-        append(session, type=Event.APPROVAL_REFUSED, actor=actor, subject=row.id, data=data)
-        updates.move(session, row.id, State.REJECTED, now=moment)
-        return Decided(state=State.REJECTED, given=standing, required=required)
+    if decision is not Decision.APPROVE:
+        event, after = _ENDS[decision]
+        append(session, type=event, actor=actor, subject=row.id, data=data)
+        updates.move(session, row.id, after, now=moment)
+        return Decided(state=after, given=standing, required=required)
     append(
         session,
         type=Event.APPROVAL_GIVEN,
@@ -234,7 +267,7 @@ def require_entitled(workspace: Workspace, session: Session, row: UpdateRow, per
 
     Raises:
         UsageError: they are not among the principals.
-        StateError: they lack the role, or played a part in the update.
+        NotEntitled: they lack the role, or played a part in the update.
     """
     principal = workspace.principals.get(person)
     if principal is None:
@@ -242,17 +275,17 @@ def require_entitled(workspace: Workspace, session: Session, row: UpdateRow, per
             f"{person} is not among this project's people.", hint="Name them with their roles in principals.toml."
         )
     if not set(principal.roles) & set(policy.approvals.roles):
-        raise StateError(
+        raise NotEntitled(
             f"{person} holds none of the roles that may decide here ({', '.join(policy.approvals.roles)}).",
             hint="Ask somebody who does, or change principals.toml.",
         )
     if (part := part_in(workspace, session, row, person)) is not None:
-        raise StateError(
+        raise NotEntitled(
             f"{person} {part} this update and cannot decide about it.",
             hint=f"Somebody else has to: gatekeeper approve {row.id} --as NAME.",
         )
     if "author" in policy.approvals.distinct_from:
-        raise StateError(
+        raise NotEntitled(
             "The policy keeps its author from approving, and nothing here knows who wrote it.",
             hint="Remove `author` from distinct_from.",
         )

@@ -20,11 +20,12 @@ from audits.passport.people import ADMIN
 from gatekeeper.core.errors import PromotionConflict, StateError, UsageError
 from gatekeeper.core.states import State
 from gatekeeper.core.verdict import Outcome, Verdict
+from gatekeeper.pipeline.parts import part_in
 from gatekeeper.pipeline.principal import CHAMPION
 from gatekeeper.pipeline.requests import Signer, Wish, agree, open_request
 from gatekeeper.pipeline.rollback import former
 from gatekeeper.pipeline.signatures import SigningKey
-from gatekeeper.pipeline.standing import binding_of, part_in
+from gatekeeper.pipeline.standing import binding_of
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import promotions, requests, revocations, updates
 from gatekeeper.store.tables import PromotionKind, PromotionRow, RequestRow, RequestState, UpdateRow

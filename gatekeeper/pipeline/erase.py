@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from audits.ledger.events import Event
 from audits.ledger.log import append
-from gatekeeper.core.errors import StateError, UsageError
+from gatekeeper.core.errors import NotEntitled, StateError, UsageError
 from gatekeeper.pipeline.submit import require_known
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import answers, approvals, entries, people, requests, texts, updates
@@ -106,7 +106,7 @@ def require_told_apart(workspace: Workspace, session: Session, row: UpdateRow, p
     """Return when a person is certainly none of the erased people who took part in an update.
 
     Raises:
-        StateError: they may be one of them.
+        NotEntitled: they may be one of them.
     """
     forgotten = {part for part in _parts(session, row) if people.display_name(session, part) is None}
     if not forgotten:
@@ -115,7 +115,7 @@ def require_told_apart(workspace: Workspace, session: Session, row: UpdateRow, p
     own = workspace.pseudonym(session, person)
     first = None if own is None else entries.first_by(session, own)
     if first is None or any(first > erasures.get(part, -1) for part in forgotten):
-        raise StateError(
+        raise NotEntitled(
             f"Somebody who took part in {row.id} was erased, and nothing tells {person} from them.",
             hint="Somebody who acted here before that erasure can decide; or propose the update again.",
         )

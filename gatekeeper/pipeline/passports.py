@@ -13,10 +13,12 @@ from audits.ledger.signing import sign_checkpoint
 from audits.passport.binding import EXCEPTIONAL, Binding, written
 from audits.passport.check import check_passport
 from audits.passport.issue import GateResult, ProvenLeaf, issue_passport
-from gatekeeper.core.digests import Digest, sha256_bytes
+from audits.passport.waived import WAIVERS
+from gatekeeper.core.digests import Digest, digest_of, sha256_bytes
 from gatekeeper.core.errors import StateError, VerificationError
 from gatekeeper.core.findings import GateReport
 from gatekeeper.core.update import Artifact
+from gatekeeper.core.verdict import Verdict
 from gatekeeper.intake.manifest import base_manifest
 from gatekeeper.pipeline.notary import Notary
 from gatekeeper.pipeline.revocations import signed_list
@@ -78,10 +80,10 @@ def issue(workspace: Workspace, intent: PromotionRow, artifact: Artifact, *, now
     base = None if artifact.base is None else base_manifest(artifact.base)
     with workspace.store.reading() as session:
         row = updates.require(session, intent.update_id)
-        run, _verdict, binding = binding_of(session, row)
+        run, verdict, binding = binding_of(session, row)
         request = requests.require(session, intent.request_id) if intent.request_id else None
         agreed = _agreed(session, row, request)
-        told = _entries(session, intent, run_id=run.id, agreed=agreed)
+        told = _entries(session, intent, run_id=run.id, agreed=agreed, verdict=verdict)
         leaves = [
             ProvenLeaf(seq=each.seq, leaf=each.leaf, proof=proofs.prove(session, each.seq, size)) for each in told
         ]
@@ -94,7 +96,7 @@ def issue(workspace: Workspace, intent: PromotionRow, artifact: Artifact, *, now
         run=run.id,
         policy_digest=binding.policy_digest,
         evidence_digest=binding.evidence_digest,
-        gates=[_result(report) for report in reports],
+        gates=[*(_result(report) for report in reports), *_accepted(verdict)],
         approvals=[(envelope, leaf.seq) for envelope, leaf in agreed],
         leaves=leaves,
         checkpoint=note,
@@ -188,18 +190,47 @@ def _recorded(entry: EntryRow) -> str | None:
 
 
 def _entries(
-    session: Session, intent: PromotionRow, *, run_id: str, agreed: list[tuple[str, EntryRow]]
+    session: Session, intent: PromotionRow, *, run_id: str, agreed: list[tuple[str, EntryRow]], verdict: Verdict
 ) -> list[EntryRow]:
-    """Return the entries that a passport brings: submission, verdict, decisions and intent."""
+    """Return the entries that a passport brings: submission, waivers, verdict, decisions and intent."""
     mine = entries.of_subject(session, intent.update_id)
     submitted = [each for each in mine if each.type == Event.UPDATE_SUBMITTED.value][:1]
-    verdict = [
+    decided = [
         each
         for each in mine
         if each.type == Event.VERDICT_DECIDED.value and json.loads(each.leaf)["data"]["run"] == run_id
     ]
     said = [each for each in mine if each.seq == intent.intent_seq]
-    return [*submitted, *verdict, *(entry for _envelope, entry in agreed), *said]
+    return [*submitted, *_waivers(mine, run_id, verdict), *decided, *(entry for _envelope, entry in agreed), *said]
+
+
+def _waivers(mine: list[EntryRow], run_id: str, verdict: Verdict) -> list[EntryRow]:
+    """Return the entries that record what people accepted, as far as the verdict counts it."""
+    if not verdict.waived:
+        return []
+    counted = {id_ for each in verdict.waived for id_ in each.ids}
+    found = []
+    for entry in mine:
+        data = json.loads(entry.leaf)["data"]
+        given = entry.type == Event.WAIVER_GIVEN.value and data["waiver"] in counted
+        if given or (entry.type == Event.WAIVERS_COUNTED.value and data["run"] == run_id):
+            found.append(entry)
+    return found
+
+
+def _accepted(verdict: Verdict) -> list[GateResult]:
+    """Return what people accepted as one more result, where they did."""
+    if not verdict.waived:
+        return []
+    accepted = len(verdict.waived)
+    return [
+        GateResult(
+            name=WAIVERS,
+            status="measured",
+            digest=digest_of(list(verdict.waived)),
+            metrics={"findings": str(accepted)},
+        )
+    ]
 
 
 def _result(report: GateReport) -> GateResult:

@@ -11,12 +11,13 @@ from audits.ledger.log import append
 from audits.passport.decision import SignedDecision
 from audits.passport.dsse import key_id, parse_public
 from gatekeeper.core.digests import sha256_bytes
-from gatekeeper.core.errors import StateError, UsageError
+from gatekeeper.core.errors import NotEntitled, StateError, UsageError
 from gatekeeper.pipeline.approve import require_own_key, rfc3339
 from gatekeeper.pipeline.erase import require_told_apart
+from gatekeeper.pipeline.parts import part_in
 from gatekeeper.pipeline.principal import ACTOR, Principal
 from gatekeeper.pipeline.signatures import SigningKey, named_in_advance, public_of, signed
-from gatekeeper.pipeline.standing import binding_of, part_in
+from gatekeeper.pipeline.standing import binding_of
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import requests, texts, updates
 from gatekeeper.store.approvals import Binding
@@ -175,7 +176,7 @@ def _record(
     require_own_key(workspace, principal, signer.policy, key)
     row = updates.require(session, request.update_id)
     if (part := part_in(workspace, session, row, person)) is not None:
-        raise StateError(f"{person} {part} this update and cannot decide about it.", hint="Somebody else has to.")
+        raise NotEntitled(f"{person} {part} this update and cannot decide about it.", hint="Somebody else has to.")
     require_told_apart(workspace, session, row, person)
     _run, _verdict, binding = binding_of(session, row)
     actor = workspace.remember(session, person)
@@ -267,7 +268,7 @@ def require_role(workspace: Workspace, person: str, roles: tuple[str, ...]) -> P
 
     Raises:
         UsageError: they are not among the principals.
-        StateError: they hold none of the roles.
+        NotEntitled: they hold none of the roles.
     """
     principal = workspace.principals.get(person)
     if principal is None:
@@ -275,7 +276,7 @@ def require_role(workspace: Workspace, person: str, roles: tuple[str, ...]) -> P
             f"{person} is not among this project's people.", hint="Name them with their roles in principals.toml."
         )
     if not set(principal.roles) & set(roles):
-        raise StateError(
+        raise NotEntitled(
             f"{person} holds none of the roles that may decide here ({', '.join(roles)}).",
             hint="Ask somebody who does, or change principals.toml.",
         )

@@ -5,7 +5,7 @@ reads forward.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 from gatekeeper.core.errors import InputError, StateError, UsageError
@@ -118,11 +118,14 @@ def evaluate(
         InputError: its files changed.
         HandedOver: somebody else carries the run now.
     """
-    if steps is None:
-        here = HereAndNow()
-        with alive(workspace, here.run_id):
-            return evaluate(workspace, update_id, policy, resources, audience, steps=here)
-    told = audience or Audience()
+    steps = steps or HereAndNow()
+    with alive(workspace, steps.run_id) if isinstance(steps, HereAndNow) else nullcontext():
+        return _carry(workspace, update_id, policy, resources, told=audience or Audience(), steps=steps)
+
+
+def _carry(
+    workspace: Workspace, update_id: str, policy: Policy, resources: Resources, *, told: Audience, steps: Steps
+) -> Checked:
     with workspace.store.reading() as session:
         row = updates.require(session, update_id)
         begun = runs.find(session, steps.run_id)

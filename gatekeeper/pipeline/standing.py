@@ -12,9 +12,10 @@ from audits.ledger.events import Event
 from audits.ledger.log import append
 from gatekeeper.core.digests import Digest
 from gatekeeper.core.errors import PromotionConflict, StateError
-from gatekeeper.core.states import State
+from gatekeeper.core.states import MOVES, State
 from gatekeeper.core.verdict import Verdict
 from gatekeeper.pipeline.principal import ACTOR, ANCHOR, CHAMPION
+from gatekeeper.pipeline.waivers.counted import ends_of, require_waivers
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import approvals, runs, updates
 from gatekeeper.store.approvals import Binding
@@ -44,8 +45,17 @@ def binding_of(session: Session, row: UpdateRow) -> tuple[RunRow, Verdict, Bindi
 
 
 def deadline_of(run: RunRow, policy: Policy) -> datetime:
-    """Return when the request for approval of a run ends, in UTC."""
-    return (run.finished or run.started) + timedelta(hours=policy.approvals.expires_hours)
+    """Return when the request for approval of a run ends, in UTC.
+
+    It begins when the gates had measured, so that deciding anew with a waiver gains no time, and it ends with the
+    first waiver that the verdict counts.
+    """
+    known = run.environment if isinstance(run.environment, dict) else {}
+    measured = known.get("measured_at")
+    began = datetime.fromisoformat(measured) if isinstance(measured, str) else run.finished or run.started
+    deadline = began + timedelta(hours=policy.approvals.expires_hours)
+    ends = known.get("waivers_end")
+    return min(deadline, datetime.fromisoformat(ends)) if isinstance(ends, str) else deadline
 
 
 def needed_for(row: UpdateRow, policy: Policy) -> int:
@@ -53,19 +63,12 @@ def needed_for(row: UpdateRow, policy: Policy) -> int:
     return policy.approvals.needed(two_person=row.champion_version is None)
 
 
-def part_in(workspace: Workspace, session: Session, row: UpdateRow, person: str) -> str | None:
-    """Return which part a person played in an update, ``proposed`` or ``trained``; ``None`` without one."""
-    if workspace.pseudonym(session, person) == row.submitter:
-        return "proposed"
-    trainer = updates.trainer(row)
-    return "trained" if trainer.strip() and workspace.lookup(trainer) == workspace.lookup(person) else None
-
-
 def require_current(workspace: Workspace, update_id: str, *, policy: Policy, moment: datetime) -> None:
     """Return when policy, champion, anchor and time are still those of the verdict.
 
     Raises:
-        StateError: the policy changed, or the request expired; the update becomes STALE or EXPIRED.
+        StateError: the policy changed, a waiver that counts ended, or the request expired; the update becomes STALE
+            or EXPIRED.
         PromotionConflict: the champion or the anchor moved; the update becomes STALE.
     """
     with workspace.store.reading() as session:
@@ -76,6 +79,14 @@ def require_current(workspace: Workspace, update_id: str, *, policy: Policy, mom
         raise StateError(
             "The policy has changed since this verdict, so the verdict and its approvals no longer count.",
             hint="Propose the update again under the present policy.",
+        )
+    waived_until = ends_of(verdict.waived)
+    if waived_until is not None and moment >= waived_until:
+        _leave(workspace, row, State.STALE, changed="waiver")
+        raise StateError(
+            f"What people accepted about {update_id} counted until {waived_until:%Y-%m-%d %H:%M} UTC, so the verdict "
+            "and its approvals no longer count.",
+            hint="Evaluate the update again.",
         )
     deadline = deadline_of(run, policy)
     if moment >= deadline:
@@ -108,9 +119,10 @@ def require_agreed(
     """Return what was agreed to, when enough distinct people who may decide today agreed to exactly that.
 
     Raises:
-        StateError: too few did, or the update was never registered.
+        StateError: too few did, a waiver does not count any more, or the update was never registered.
     """
-    run, _verdict, binding = binding_of(session, row)
+    run, verdict, binding = binding_of(session, row)
+    require_waivers(workspace, session, row, verdict, policy, moment=moment)
     entitled = {
         workspace.pseudonym(session, person.name)
         for person in workspace.principals.values()
@@ -130,7 +142,9 @@ def require_agreed(
 
 
 def _leave(workspace: Workspace, row: UpdateRow, to: State, *, changed: str = "") -> None:
-    """Write down that a verdict no longer stands."""
+    """Write down that a verdict no longer stands, where the update's state rests on it."""
+    if to not in MOVES[row.state]:
+        return
     with workspace.store.transaction() as session:
         left = updates.move(session, row.id, to, revision=row.revision)
         data: dict[str, object] = {"update_digest": row.manifest_digest, "state": left.value}

@@ -17,6 +17,7 @@ from gatekeeper.core.update import Provenance, Update, UpdateKind
 from gatekeeper.intake.artifact import read_artifact, recognise
 from gatekeeper.intake.rows import open_rows, read_training_data
 from gatekeeper.pipeline.references import Reference
+from gatekeeper.pipeline.succession import note_answer, require_answerable
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import updates
 
@@ -38,6 +39,8 @@ class Proposal:
     base: Path | None = None
     """Base model of an adapter; by default the champion's."""
     provenance: Provenance = field(default_factory=Provenance)
+    answers: str | None = None
+    """Id of an update of theirs that was sent back and that this one takes the place of."""
 
 
 _MODEL_NAME = re.compile(r"[^\s/:@][^/:@]{0,200}")
@@ -78,6 +81,7 @@ def submit(workspace: Workspace, proposal: Proposal, champion: Reference | None)
 
     Raises:
         UsageError: a path is missing, or an adapter has no base.
+        StateError: the update that it answers was not sent back, is somebody else's, or was answered.
         InputError: the rows cannot be read, or there are none.
     """
     base = proposal.base if proposal.base is not None else (champion.artifact.base if champion else None)
@@ -86,6 +90,11 @@ def submit(workspace: Workspace, proposal: Proposal, champion: Reference | None)
             f"{base} is no base model: it holds no config.json with weights of its own.",
             hint="Name the folder of the full model that the adapter was trained on with --base.",
         )
+    if proposal.answers is not None:
+        with workspace.store.reading() as session:
+            require_answerable(
+                session, proposal.answers, proposal.model, workspace.pseudonym(session, proposal.submitter)
+            )
     read_artifact(proposal.artifact, base)  # what is missing or unreadable is said of the proposer's own folder
     update_id = updates.new_update_id()
     kept = workspace.intake_dir / update_id
@@ -109,7 +118,9 @@ def submit(workspace: Workspace, proposal: Proposal, champion: Reference | None)
     )
     with workspace.store.transaction() as session:
         actor = workspace.remember(session, proposal.submitter)
-        updates.add(session, update, submitter=actor)
+        if proposal.answers is not None:
+            require_answerable(session, proposal.answers, update.model, actor)
+        row = updates.add(session, update, submitter=actor, answers=proposal.answers)
         append(
             session,
             type=Event.UPDATE_SUBMITTED,
@@ -122,4 +133,6 @@ def submit(workspace: Workspace, proposal: Proposal, champion: Reference | None)
                 "data_digest": data.sha256 if data else None,
             },
         )
+        if proposal.answers is not None:
+            note_answer(session, proposal.answers, row, actor)
     return update

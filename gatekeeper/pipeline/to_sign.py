@@ -15,10 +15,12 @@ from gatekeeper.core.states import State
 from gatekeeper.pipeline import revoke, rollback
 from gatekeeper.pipeline.approve import decision_about
 from gatekeeper.pipeline.break_glass import WAY_BACK_FOR, broken_by, require_way_back, way_back_of
+from gatekeeper.pipeline.parts import part_in
 from gatekeeper.pipeline.principal import ANCHOR, CHAMPION
 from gatekeeper.pipeline.requests import decision_on
 from gatekeeper.pipeline.rollback import OPEN_FOR, former
-from gatekeeper.pipeline.standing import binding_of, deadline_of, part_in
+from gatekeeper.pipeline.standing import binding_of, deadline_of
+from gatekeeper.pipeline.waivers.give import longest, require_acceptable, waiver_about
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import promotions, requests, updates
 from gatekeeper.store.tables import Decision, PromotionKind, RequestRow, RequestState, UpdateRow
@@ -115,6 +117,29 @@ def reviewing(workspace: Workspace, update_id: str) -> SignedDecision:
         if broken is None or broken.valid_until is None:
             raise StateError(f"Update {update_id} is not live over its verdict: there is nothing to review.")
         return _requested(session, row, PromotionKind.REVIEW.value, broken.valid_until)
+
+
+def waiver(
+    workspace: Workspace,
+    update_id: str,
+    code: str,
+    *,
+    policy: Policy,
+    days: float | None = None,
+    now: datetime | None = None,
+) -> SignedDecision:
+    """Return what accepting one finding of an update's newest verdict says.
+
+    Raises:
+        UsageError: there is no such update, or the policy allows less time.
+        StateError: it has no verdict, or the policy lets nobody accept this.
+    """
+    moment = now or datetime.now(UTC)
+    with workspace.store.reading() as session:
+        row = updates.require(session, update_id)
+        run, _verdict, binding = binding_of(session, row)
+        found = require_acceptable(session, row, policy, code)
+        return waiver_about(row, run, binding, found, longest(found, days, moment))
 
 
 def about_request(

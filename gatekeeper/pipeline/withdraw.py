@@ -2,7 +2,7 @@
 
 from audits.ledger.events import Event
 from audits.ledger.log import append
-from gatekeeper.core.errors import StateError
+from gatekeeper.core.errors import NotEntitled
 from gatekeeper.core.states import State
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import texts, updates
@@ -12,13 +12,14 @@ def withdraw(workspace: Workspace, update_id: str, *, person: str, comment: str 
     """Move the update to WITHDRAWN; a comment is kept beside the record, erasable.
 
     Raises:
-        StateError: this person did not propose it, or it is too late.
+        NotEntitled: this person did not propose it.
+        StateError: it is too late.
     """
     with workspace.store.transaction() as session:
         row = updates.require(session, update_id)
         actor = workspace.pseudonym(session, person)
         if actor is None or actor != row.submitter:
-            raise StateError(f"{person} did not propose {update_id}.", hint="Reject it instead: gatekeeper reject.")
+            raise NotEntitled(f"{person} did not propose {update_id}.", hint="Reject it instead: gatekeeper reject.")
         left = updates.move(session, update_id, State.WITHDRAWN)
         texts.keep(session, subject=update_id, body=comment)
         append(

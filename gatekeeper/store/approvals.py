@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from gatekeeper.core.digests import Digest
-from gatekeeper.core.errors import StateError
+from gatekeeper.core.errors import NotEntitled
 from gatekeeper.store.tables import ApprovalRow, Decision
 
 
@@ -41,7 +41,7 @@ def add(
     """Write down one person's decision, with the envelope that their own key signed.
 
     Raises:
-        StateError: this person has already decided about this run.
+        NotEntitled: this person has already decided about this run.
     """
     row = ApprovalRow(
         id=f"apr-{secrets.token_hex(8)}",
@@ -101,8 +101,8 @@ def standing(session: Session, run_id: str, *, binding: Binding, now: datetime |
     return list(session.scalars(query.order_by(ApprovalRow.given, ApprovalRow.id)))
 
 
-def _already_decided(what: str) -> StateError:
-    return StateError(
+def _already_decided(what: str) -> NotEntitled:
+    return NotEntitled(
         f"This person has already decided about this run ({what}).",
         hint="Someone else can decide, or the update can be run again.",
     )

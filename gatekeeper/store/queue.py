@@ -77,6 +77,12 @@ def going_of(session: Session, update_id: str) -> QueueRow | None:
     return session.scalars(query).one_or_none()
 
 
+def newest_of(session: Session, update_id: str) -> str | None:
+    """Return the run that was last queued for an update, however it ended; ``None`` without one."""
+    query = select(QueueRow.run_id).where(QueueRow.update_id == update_id).order_by(QueueRow.number.desc())
+    return session.scalars(query.limit(1)).first()
+
+
 def going(session: Session) -> list[QueueRow]:
     """Return every evaluation that waits or runs, in the order they were asked for."""
     return list(session.scalars(select(QueueRow).where(QueueRow.state.in_(GOING)).order_by(QueueRow.number)))

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from gatekeeper.core.errors import StateError, UsageError
+from gatekeeper.core.errors import NotEntitled, StateError, UsageError
 from gatekeeper.store.tables import Decision, RequestDecisionRow, RequestRow, RequestState
 
 
@@ -123,7 +123,7 @@ def decide(
     """Write down one person's signed decision.
 
     Raises:
-        StateError: this person has decided about it already.
+        NotEntitled: this person has decided about it already.
     """
     row = RequestDecisionRow(
         id=f"rqd-{secrets.token_hex(8)}",
@@ -140,7 +140,7 @@ def decide(
     except IntegrityError as error:
         if "approver" not in str(error.orig):
             raise
-        raise StateError(
+        raise NotEntitled(
             f"This person has already decided about {request_id}.", hint="Somebody else can decide."
         ) from error
     return row

@@ -29,13 +29,16 @@ def new_update_id() -> str:
     return f"upd-{secrets.token_hex(8)}"
 
 
-def add(session: Session, proposed: Update, *, submitter: str, now: datetime | None = None) -> UpdateRow:
+def add(
+    session: Session, proposed: Update, *, submitter: str, answers: str | None = None, now: datetime | None = None
+) -> UpdateRow:
     """Write down a proposed update as SUBMITTED.
 
     Args:
         session: the caller's transaction.
         proposed: the update, with an id nobody has used.
         submitter: pseudonym of who proposed it.
+        answers: the update that was sent back and that this one takes the place of.
         now: the present moment, for tests.
     """
     ensure_model(session, proposed.model)
@@ -58,6 +61,7 @@ def add(session: Session, proposed: Update, *, submitter: str, now: datetime | N
         champion_version=None,
         champion_digest=None,
         registered_version=None,
+        answers=answers,
         state=State.SUBMITTED,
         revision=1,
         created=moment,
@@ -83,6 +87,12 @@ def require(session: Session, update_id: str) -> UpdateRow:
     if row is None:
         raise UsageError(f"There is no update {update_id}.", hint="`gatekeeper status` lists them.")
     return row
+
+
+def answer_to(session: Session, update_id: str) -> UpdateRow | None:
+    """Return the newest update that takes the place of this one, which was sent back; ``None`` without one."""
+    query = select(UpdateRow).where(UpdateRow.answers == update_id).order_by(UpdateRow.created.desc(), UpdateRow.id)
+    return session.scalars(query.limit(1)).first()
 
 
 def latest(session: Session, *, model: str | None = None, limit: int = 50) -> list[UpdateRow]:

@@ -219,7 +219,7 @@ def test_a_proposer_who_may_approve_does_not_approve_their_own(tmp_path):
 
     answered = browser.send(f"/updates/{update}/approve", filled(browser, update, signer="zelda"))
 
-    assert answered.status_code == 409
+    assert answered.status_code == 403
     assert "zelda proposed this update and cannot decide about it." in Page(answered.text).text
     world.workspace.store.close()
 

@@ -128,7 +128,7 @@ def test_nobody_approves_with_somebody_elses_signature(world, update):
 def test_nobody_approves_twice(world, update):
     world.dana.decide(update)
 
-    assert as_json(world.dana.decide(update)) == (409, "state")
+    assert as_json(world.dana.decide(update)) == (403, "may-not-decide")
 
 
 def test_nobody_approves_what_they_proposed(world, tmp_path):

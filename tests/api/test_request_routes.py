@@ -80,7 +80,7 @@ def test_the_glass_is_not_broken_by_one(world, blocked):
 
     again = decide(world.ada, asked.json()["id"])
 
-    assert as_json(again) == (409, "state")
+    assert as_json(again) == (403, "may-not-decide")
     assert as_json(world.ada.promote(blocked)) == (409, "state")
 
 

@@ -120,8 +120,16 @@ def regression(context, params):
 CATALOGUE = {each.id: each for each in (files, template, private, regression)}
 
 
-def gallery_policy():
-    return policy_from_text(_POLICY, CATALOGUE)
+WAIVERS = """
+stop_early: false
+waivers:
+  - {gate: data/private, limits: [rows], roles: [admin], required: 2, days: 7}
+  - {gate: behaviour/regression, limits: [knowledge], roles: [admin], days: 3}
+"""
+
+
+def gallery_policy(more=""):
+    return policy_from_text(_POLICY + more, CATALOGUE)
 
 
 class Gallery(World):
@@ -154,8 +162,8 @@ class Gallery(World):
         return update
 
 
-def gallery(root):
-    """Open a gallery below a folder."""
-    policy = gallery_policy()
+def gallery(root, more=""):
+    """Open a gallery below a folder; ``more`` is added to its policy."""
+    policy = gallery_policy(more)
     workspace = quick_workspace(root, FakeRegistry(root=root / "registry"), policies=(policy,))
     return Gallery(dataclasses.replace(workspace, catalogue=CATALOGUE), root, policy)

@@ -3,13 +3,13 @@
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.orm import Session
 
-from gatekeeper.cli.desk.port import REQUEST, Overview
+from gatekeeper.cli.desk.port import REQUEST, Acceptance, Overview
 from gatekeeper.cli.opening import load_own_key, open_policy, workspace
 from gatekeeper.cli.reconcile_report import drift_line, last_rounds
 from gatekeeper.cli.settings import Settings
 from gatekeeper.core.states import State
 from gatekeeper.pipeline.anchor import move_anchor
-from gatekeeper.pipeline.approve import Decided, approve, reject
+from gatekeeper.pipeline.approve import Decided, approve, reject, request_changes
 from gatekeeper.pipeline.break_glass import Asked, break_glass, broken_by, review
 from gatekeeper.pipeline.drift import open_drifts
 from gatekeeper.pipeline.granted import decide
@@ -19,6 +19,8 @@ from gatekeeper.pipeline.principal import ANCHOR, CHAMPION
 from gatekeeper.pipeline.promote import promote
 from gatekeeper.pipeline.revoke import Revoked, revoke
 from gatekeeper.pipeline.rollback import rollback
+from gatekeeper.pipeline.standing import binding_of
+from gatekeeper.pipeline.waivers.give import Accepted, acceptable, waive
 from gatekeeper.pipeline.withdraw import withdraw
 from gatekeeper.store import requests, runs, updates
 from gatekeeper.store.tables import Decision, RequestState, UpdateRow
@@ -38,6 +40,37 @@ class Here:
                 return decide(opened, about, decision, person=who, policy=policy, key=key, comment=comment)
             step = approve if decision is Decision.APPROVE else reject
             return step(opened, about, person=who, policy=policy, key=key, comment=comment)
+
+    def send_back(self, update: str, *, person: str | None, comment: str) -> Decided:
+        """Send an update back to its proposer."""
+        who, policy, key = self._who(person), open_policy(self._settings), self._key(person)
+        with workspace(self._settings) as opened:
+            return request_changes(opened, update, person=who, policy=policy, key=key, comment=comment)
+
+    def accept(self, update: str, code: str, *, person: str | None, because: str, days: float | None) -> Accepted:
+        """Accept one finding until a date."""
+        who, policy, key = self._who(person), open_policy(self._settings), self._key(person)
+        with workspace(self._settings) as opened:
+            return waive(opened, update, code, person=who, policy=policy, key=key, because=because, days=days)
+
+    def acceptable(self, update: str) -> tuple[Acceptance, ...]:
+        """Return what of a verdict people may accept."""
+        policy = open_policy(self._settings)
+        with workspace(self._settings, settle=False, reach=False) as opened, opened.store.reading() as session:
+            row = updates.require(session, update)
+            run, verdict, _binding = binding_of(session, row)
+            found = acceptable(session, row, run, verdict, policy)
+        return tuple(
+            Acceptance(
+                code=each.reason.code,
+                text=each.reason.text,
+                finding=each.finding,
+                roles=each.rule.roles,
+                required=each.rule.required,
+                days=each.rule.days,
+            )
+            for each in found
+        )
 
     def withdraw(self, update: str, *, person: str | None) -> State:
         """Take a proposal back."""

@@ -10,6 +10,7 @@ from gatekeeper.pipeline.break_glass import Asked
 from gatekeeper.pipeline.lineage import DriftPoint
 from gatekeeper.pipeline.moves import Promoted
 from gatekeeper.pipeline.revoke import Revoked
+from gatekeeper.pipeline.waivers.give import Accepted
 from gatekeeper.store.tables import Decision
 
 REQUEST = "req-"
@@ -32,6 +33,21 @@ class Overview:
     """When the reconciler last looked; ``None`` where nobody tells."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """One reason of a verdict that the policy lets people accept."""
+
+    code: str
+    text: str
+    finding: str
+    """Identity of what was found."""
+    roles: tuple[str, ...]
+    """A person needs one of these."""
+    required: int
+    days: float
+    """For how long at most."""
+
+
 class Desk(Protocol):
     """Carries out what people ask for.
 
@@ -40,6 +56,18 @@ class Desk(Protocol):
 
     def decide(self, about: str, decision: Decision, *, person: str | None, comment: str) -> Decided:
         """Record a signed decision about an update, or about a request (``req-…``)."""
+        ...
+
+    def send_back(self, update: str, *, person: str | None, comment: str) -> Decided:
+        """Send an update back to its proposer, signed."""
+        ...
+
+    def accept(self, update: str, code: str, *, person: str | None, because: str, days: float | None) -> Accepted:
+        """Accept one finding until a date, signed."""
+        ...
+
+    def acceptable(self, update: str) -> tuple[Acceptance, ...]:
+        """Return what of a verdict people may accept."""
         ...
 
     def withdraw(self, update: str, *, person: str | None) -> State:

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from api.shapes.decisions import PromotedOut, RequestOut
 from api.shapes.updates import UpdateOut
 from gatekeeper.cli.check_there import points_of
-from gatekeeper.cli.desk.port import REQUEST, Overview
+from gatekeeper.cli.desk.port import REQUEST, Acceptance, Overview
 from gatekeeper.cli.opening import load_own_key
 from gatekeeper.cli.settings import RemoteSettings
 from gatekeeper.client import Client
@@ -18,6 +18,7 @@ from gatekeeper.pipeline.break_glass import Asked
 from gatekeeper.pipeline.lineage import DriftPoint
 from gatekeeper.pipeline.moves import Promoted
 from gatekeeper.pipeline.revoke import Revoked
+from gatekeeper.pipeline.waivers.give import Accepted
 from gatekeeper.store.tables import Decision
 
 
@@ -38,6 +39,38 @@ class There:
         update = step(self._client.update(about), key, comment=comment)
         count = update.approvals
         return Decided(state=update.state, given=count.given, required=count.required or count.given)
+
+    def send_back(self, update: str, *, person: str | None, comment: str) -> Decided:
+        """Send exactly what the service shows now back to its proposer."""
+        told = self._client.request_changes(self._client.update(update), self._key(person), comment=comment)
+        count = told.approvals
+        return Decided(state=told.state, given=count.given, required=count.required or count.given)
+
+    def accept(self, update: str, code: str, *, person: str | None, because: str, days: float | None) -> Accepted:
+        """Accept one finding of what the service shows now."""
+        seen = self._client.update(update)
+        told = self._client.waive(seen, code, self._key(person), because=because, days=days)
+        return Accepted(
+            waiver=told.waiver,
+            state=told.update.state,
+            given=told.given,
+            required=told.required,
+            run=told.update.run or "",
+        )
+
+    def acceptable(self, update: str) -> tuple[Acceptance, ...]:
+        """Return what of a verdict people may accept."""
+        return tuple(
+            Acceptance(
+                code=each.code,
+                text=each.text,
+                finding=each.finding,
+                roles=tuple(each.roles),
+                required=each.required,
+                days=each.days,
+            )
+            for each in self._client.waivers(update).acceptable
+        )
 
     def withdraw(self, update: str, *, person: str | None) -> State:
         """Take a proposal back."""

@@ -25,9 +25,9 @@ from gatekeeper.core.gate import Family, Gate, GateContext
 from gatekeeper.core.rows import RowSource, TrainingRow
 from gatekeeper.core.update import Update
 from gatekeeper.intake.record_text import content_digest, read_texts
+from gatekeeper.pipeline.parts import part_in
 from gatekeeper.pipeline.principal import ACTOR
 from gatekeeper.pipeline.quarantine.method import method_of
-from gatekeeper.pipeline.standing import part_in
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import entries, releases, updates
 from policies.policy import GateRule, Policy, Section

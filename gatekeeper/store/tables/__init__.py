@@ -28,7 +28,18 @@ from gatekeeper.store.tables.queue import QueueEventRow, QueueRow
 from gatekeeper.store.tables.root import DIGEST, ID, NAME, PSEUDONYM, Table
 from gatekeeper.store.tables.rows import ReleaseRow, RowCountsRow
 from gatekeeper.store.tables.service import AnswerRow, TokenRow
-from gatekeeper.store.tables.words import Decision, DriftKind, PromotionKind, PromotionState, QueueState, RequestState
+from gatekeeper.store.tables.words import (
+    Decision,
+    DriftKind,
+    PromotionKind,
+    PromotionState,
+    QueueState,
+    ReminderKind,
+    RequestState,
+    UploadFormat,
+    UploadKind,
+)
+from gatekeeper.store.tables.workflow import ReminderRow, UploadRow, WaiverRow
 
 __all__ = [
     "DIGEST",
@@ -53,6 +64,8 @@ __all__ = [
     "QueueRow",
     "QueueState",
     "ReleaseRow",
+    "ReminderKind",
+    "ReminderRow",
     "ReportRow",
     "RequestDecisionRow",
     "RequestRow",
@@ -65,6 +78,10 @@ __all__ = [
     "TextRow",
     "TokenRow",
     "UpdateRow",
+    "UploadFormat",
+    "UploadKind",
+    "UploadRow",
     "VerdictRow",
+    "WaiverRow",
     "WatchRow",
 ]

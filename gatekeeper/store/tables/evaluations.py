@@ -27,7 +27,7 @@ class UpdateRow(Table):
     """A proposed change and where it stands."""
 
     __tablename__ = "updates"
-    __table_args__ = (Index(None, "model", "state"),)
+    __table_args__ = (Index(None, "model", "state"), Index("ix_updates_answers", "answers"))
 
     id: Mapped[str] = mapped_column(ID, primary_key=True)
     name: Mapped[str] = mapped_column(NAME)
@@ -49,6 +49,11 @@ class UpdateRow(Table):
     champion_digest: Mapped[str | None] = mapped_column(DIGEST)
     registered_version: Mapped[str | None] = mapped_column(NAME)
     """Version the registry keeps its bytes as; ``None`` while it may not be promoted."""
+    answers: Mapped[str | None] = mapped_column(ID)
+    """The update that was sent back and that this one takes the place of.
+
+    No foreign key: SQLite cannot add one to a table that others refer to.
+    """
     state: Mapped[State] = mapped_column(word(State))
     revision: Mapped[int]
     """Raised by every move: whoever holds an older one holds a stale view."""

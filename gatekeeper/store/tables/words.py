@@ -8,6 +8,8 @@ class Decision(StrEnum):
 
     APPROVE = "approve"
     REJECT = "reject"
+    REQUEST_CHANGES = "request-changes"
+    """Not like this: its proposer answers with another update."""
 
 
 class PromotionState(StrEnum):
@@ -71,3 +73,31 @@ class QueueState(StrEnum):
     """There is a verdict."""
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
+
+
+class UploadKind(StrEnum):
+    """What an upload is meant as."""
+
+    ARTIFACT = "artifact"
+    """An adapter or full weights."""
+    ROWS = "rows"
+    """The rows it was trained on."""
+
+
+class UploadFormat(StrEnum):
+    """How an upload is packed."""
+
+    ZIP = "zip"
+    TAR = "tar"
+    TAR_GZ = "tar.gz"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+
+
+class ReminderKind(StrEnum):
+    """Why people are reminded."""
+
+    WAITING = "waiting"
+    """Nobody has decided for a long time."""
+    EXPIRING = "expiring"
+    """The time to decide, or to carry it out, is nearly over."""
