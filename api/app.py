@@ -13,7 +13,21 @@ from api.edges import Edges
 from api.guard import guarded_router
 from api.openapi import described
 from api.problems import Problem, request_id_of, response_for
-from api.routes import decisions, events, health, ledger, models, moves, policies, proposals, requests, updates
+from api.routes import (
+    decisions,
+    events,
+    health,
+    intake,
+    ledger,
+    mlflow,
+    models,
+    moves,
+    policies,
+    proposals,
+    requests,
+    updates,
+    webhooks,
+)
 from api.runner import InProcessRunner, Runner
 from api.service import Service
 from api.settings import ServiceSettings
@@ -40,7 +54,21 @@ def create_app(workspace: Workspace, settings: ServiceSettings, *, runner: Runne
         redirect_slashes=False,
     )
     app.state.service = Service(workspace, settings, runner or InProcessRunner(most_waiting=settings.most_waiting))
-    for group in (health, updates, proposals, events, decisions, moves, requests, models, policies, ledger):
+    for group in (
+        health,
+        updates,
+        proposals,
+        events,
+        decisions,
+        moves,
+        requests,
+        models,
+        policies,
+        ledger,
+        mlflow,
+        webhooks,
+        intake,
+    ):
         app.router.routes.extend(group.router.routes)
     app.router.routes.extend(_description(app).routes)
     for error in (Problem, GatekeeperError, RequestValidationError, HTTPException):

@@ -35,6 +35,7 @@ def build_app() -> typer.Typer:
         check,
         demo,
         drift,
+        intake,
         keys,
         ledger,
         policy,
@@ -48,6 +49,7 @@ def build_app() -> typer.Typer:
         tokens,
         trust,
         verify,
+        webhooks,
         witness,
         worker,
     )
@@ -62,7 +64,7 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_options)
-    groups = (policy, ledger, keys, trust, tokens)
+    groups = (policy, ledger, keys, trust, tokens, webhooks, intake)
     for module in (
         demo,
         project,
