@@ -138,5 +138,9 @@ def submit(
                 "data_digest": data.sha256 if data else None,
             },
         )
-        within(session, update)
+        try:
+            within(session, update)
+        except BaseException:
+            shutil.rmtree(kept, ignore_errors=True)  # nothing refers to the copy
+            raise
     return update
