@@ -52,6 +52,32 @@ metadata addresses that lie elsewhere, and IPv6 addresses that carry an IPv4 add
 Teredo and 6to4."""
 
 
+_NOT_PUBLIC: Final[tuple[Network, ...]] = tuple(
+    ipaddress.ip_network(each)
+    for each in (
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.0.2.0/24",
+        "192.88.99.0/24",
+        "192.168.0.0/16",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "240.0.0.0/4",
+        "2001::/23",
+        "2001:db8::/32",
+        "3fff::/20",
+    )
+)
+"""Special purposes in the registries of RFC 6890: what the interpreter's own tables say differs between versions."""
+
+_GLOBAL: Final = ipaddress.IPv6Network("2000::/3")
+"""What is given out of IPv6; everything else has a purpose of its own or none yet."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """A URL, taken apart."""
@@ -127,9 +153,9 @@ def parse(url: str) -> Target:
 
 def _is_public(address: Address) -> bool:
     """Return whether an address belongs to somebody on the Internet."""
-    if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
+    if isinstance(address, ipaddress.IPv6Address) and (address.scope_id is not None or address not in _GLOBAL):
         return False
-    return address.is_global and not address.is_multicast and not address.is_reserved
+    return address.is_global and not address.is_multicast and not _within(address, _NOT_PUBLIC)
 
 
 def _within(address: Address, networks: Iterable[Network]) -> bool:

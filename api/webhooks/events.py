@@ -235,7 +235,7 @@ def body_of(event: str, leaf: bytes, *, model: str | None) -> bytes:
     return _written(event, read["ts"], data)
 
 
-def test_body(endpoint_id: str, at: datetime) -> bytes:
+def body_of_test(endpoint_id: str, at: datetime) -> bytes:
     """Return the bytes of a test: about nothing but the webhook itself."""
     return _written(TEST, moment(at.astimezone(UTC)), {"webhook": endpoint_id})
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
-from api.webhooks.events import TEST, body_of, test_body, types_of
+from api.webhooks.events import TEST, body_of, body_of_test, types_of
 from api.webhooks.post import NotSent
 from api.webhooks.signing import secret_of, signed
 from gatekeeper.core.errors import UsageError
@@ -142,7 +142,7 @@ class Sender:
         """Return what is sent for a delivery: the same body every time, signed anew."""
         now = self._clock()
         if delivery.seq is None or delivery.event == TEST:
-            body = test_body(endpoint.id, delivery.created)
+            body = body_of_test(endpoint.id, delivery.created)
         else:
             with self._store.reading() as session:
                 entry = entries.find(session, delivery.seq)
