@@ -17,7 +17,9 @@ from api.routes import (
     decisions,
     events,
     health,
+    intake,
     ledger,
+    mlflow,
     models,
     moves,
     policies,
@@ -26,6 +28,7 @@ from api.routes import (
     runs,
     updates,
     waivers,
+    webhooks,
 )
 from api.runner import InProcessRunner, Runner
 from api.service import Service
@@ -66,6 +69,9 @@ def create_app(workspace: Workspace, settings: ServiceSettings, *, runner: Runne
         models,
         policies,
         ledger,
+        mlflow,
+        webhooks,
+        intake,
     ):
         app.router.routes.extend(group.router.routes)
     app.router.routes.extend(_description(app).routes)

@@ -55,8 +55,12 @@ def _complete(operation: dict[str, Any], route: Route) -> None:
         responses["404"] = _problem(404)
         responses["409"] = _problem(409)
     if route.writes:
-        responses["409"] = _problem(409)
         responses["413"] = _problem(413)
+    if route.writes and route.roles is None:
+        for status in (401, 404, 422, 429, 503):
+            responses[str(status)] = _problem(status)
+    elif route.writes:
+        responses["409"] = _problem(409)
         operation.setdefault("parameters", []).append(
             {
                 "name": "Idempotency-Key",
@@ -78,7 +82,12 @@ def _complete(operation: dict[str, Any], route: Route) -> None:
                 "schema": {"type": "string", "examples": ['"0123456789abcdef0123456789abcdef"']},
             }
         )
-    if route.path in {"/v1/updates/{update_id}", "/v1/models/{model}", "/v1/requests/{request_id}"}:
+    if route.path in {
+        "/v1/updates/{update_id}",
+        "/v1/models/{model}",
+        "/v1/requests/{request_id}",
+        "/v1/webhooks/{webhook_id}",
+    }:
         responses["200"]["headers"] = _ETAG
         responses["304"] = {"description": "Not changed since.", "headers": _ETAG}
 

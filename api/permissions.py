@@ -55,6 +55,7 @@ _PROPOSERS: Final = frozenset({Role.SUBMITTER, Role.SERVICE})
 _DECIDERS: Final = frozenset({Role.APPROVER, Role.ADMIN})
 _ADMINS: Final = frozenset({Role.ADMIN})
 _READERS: Final = frozenset({Role.APPROVER, Role.AUDITOR, Role.ADMIN})
+_OVERSEERS: Final = frozenset({Role.AUDITOR, Role.ADMIN})
 ROW_READERS: Final = _READERS
 """Who sees on pages what gates flagged in training data; for everybody else it is masked."""
 
@@ -174,6 +175,20 @@ ROUTES: Final = (
     _get("/v1/ledger/entries/{seq}", _READERS, "One entry."),
     _get("/v1/ledger/entries/{seq}/proof", _READERS, "Proof that the entry is in the ledger."),
     _get("/v1/ledger/consistency", _EVERYONE, "Proof that a longer ledger begins with a shorter one."),
+    Route(
+        method="POST", path="/v1/webhooks/mlflow", roles=None, about="What the registry says happened, signed by it."
+    ),
+    _get("/v1/webhooks", _OVERSEERS, "Where events are sent."),
+    _post("/v1/webhooks", _ADMINS, "Send events to an address.", guarded=False),
+    _get("/v1/webhooks/{webhook_id}", _OVERSEERS, "One of them, with its ETag."),
+    _post("/v1/webhooks/{webhook_id}/secret", _ADMINS, "Make it another secret."),
+    _post("/v1/webhooks/{webhook_id}/test", _ADMINS, "Send it an event that is about nothing.", guarded=False),
+    _post("/v1/webhooks/{webhook_id}/disable", _ADMINS, "Send it nothing for now."),
+    _post("/v1/webhooks/{webhook_id}/enable", _ADMINS, "Send to it again."),
+    _post("/v1/webhooks/{webhook_id}/remove", _ADMINS, "Send it nothing ever again."),
+    _get("/v1/webhooks/{webhook_id}/deliveries", _OVERSEERS, "What was sent to it, and what waits."),
+    _post("/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/again", _ADMINS, "Send one event again.", guarded=False),
+    _get("/v1/intake", _READERS, "Versions in the registry, and what became of them."),
 )
 """Every route there is."""
 

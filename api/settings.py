@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from api.webhooks.settings import Incoming, Outgoing
 from gatekeeper.core.digests import Digest
 from gatekeeper.pipeline.workspace import Workspace
 from policies.policy import Policy
@@ -50,3 +51,7 @@ class ServiceSettings:
     """Longest body of a request."""
     most_waiting: int = 4
     """How many evaluations may wait for the one that is going on."""
+    outgoing: Outgoing | None = None
+    """How events are sent to others; ``None``: they are not."""
+    registry: Incoming | None = None
+    """How the registry's webhooks are taken; ``None``: they are not."""

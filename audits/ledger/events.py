@@ -84,6 +84,18 @@ class Event(StrEnum):
     """Somebody may call the service from here on. Subject: the token's id."""
     TOKEN_ENDED = "token.ended"  # noqa: S105  # as above
     """A token does not count any more. Subject: the token's id."""
+    WEBHOOK_ADDED = "webhook.added"
+    """Events are sent to an address from here on. Subject: the webhook."""
+    WEBHOOK_SECRET_MADE = "webhook.secret_made"  # noqa: S105  # as above
+    """A webhook has another secret. Subject: the webhook."""
+    WEBHOOK_DISABLED = "webhook.disabled"
+    """Nothing is sent to it for now. Subject: the webhook."""
+    WEBHOOK_ENABLED = "webhook.enabled"
+    """It is sent to again. Subject: the webhook."""
+    WEBHOOK_REMOVED = "webhook.removed"
+    """Nothing is ever sent to it again. Subject: the webhook."""
+    INTAKE_REFUSED = "intake.refused"
+    """A registered version cannot be an update as it is. Subject: the gate."""
     TEXT_ERASED = "text.erased"
     """Names or comments were deleted on request. Subject: what they belonged to."""
 
@@ -219,6 +231,12 @@ EVENTS: Mapping[Event, frozenset[str]] = MappingProxyType(
         Event.TRUST_PINNED: frozenset({"policies", "approvers"}),
         Event.TOKEN_MADE: frozenset({"holder", "roles", "expires"}),
         Event.TOKEN_ENDED: frozenset({"holder"}),
+        Event.WEBHOOK_ADDED: frozenset({"url_digest", "events"}),
+        Event.WEBHOOK_SECRET_MADE: frozenset({"generation"}),
+        Event.WEBHOOK_DISABLED: frozenset({"why"}),
+        Event.WEBHOOK_ENABLED: frozenset({"url_digest"}),
+        Event.WEBHOOK_REMOVED: frozenset({"url_digest"}),
+        Event.INTAKE_REFUSED: frozenset({"registry", "model", "version", "code"}),
         Event.TEXT_ERASED: frozenset({"what"}),
     }
 )

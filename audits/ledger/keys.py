@@ -3,6 +3,8 @@
 ``pseudonym.key``: 32 random bytes; deleting it makes every pseudonym meaningless for good.
 ``log.pem``: the Ed25519 key that signs the ledger, PKCS 8.
 ``passport.pem``: the Ed25519 key that signs passports and revocation lists, PKCS 8.
+``webhooks.key``: 32 random bytes that the secrets of outgoing webhooks are derived from; made with the first of them.
+``mlflow-webhook.key``: 32 random bytes that the registry signs its webhooks with, in hexadecimal.
 A person's own key, which signs their decisions, lies elsewhere: :func:`create_key` and :func:`load_key`.
 A key is created once and never overwritten; a key that others can read is refused, since it may be known already.
 
@@ -83,6 +85,33 @@ def create_key(file: Path) -> Ed25519PrivateKey:
     return load_key(file)
 
 
+def create_secret(file: Path) -> bytes:
+    """Return the 32 secret bytes of ``file``, creating it and its folder where it is not there yet.
+
+    Raises:
+        UsageError: the folder cannot be written, or the secret that is there is refused.
+    """
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not file.exists():
+            _write_once(file, secrets.token_bytes(KEY_BYTES))
+    except OSError as error:
+        raise _unwritable(file.parent, error) from error
+    return load_secret(file)
+
+
+def load_secret(file: Path) -> bytes:
+    """Return the 32 secret bytes of ``file``.
+
+    Raises:
+        UsageError: it is missing, readable by others, or of another length.
+    """
+    secret = _read(file)
+    if len(secret) != KEY_BYTES:
+        raise _no_key(file)
+    return secret
+
+
 def next_key(folder: Path, name: str) -> Ed25519PrivateKey:
     """Return the key that waits to take over, creating it where none waits.
 
@@ -133,9 +162,7 @@ def load_keys(folder: Path) -> Keys:
     Raises:
         UsageError: a key is missing, readable by others, or no key.
     """
-    secret = _read(folder / PSEUDONYM_FILE)
-    if len(secret) != KEY_BYTES:
-        raise _no_key(folder / PSEUDONYM_FILE)
+    secret = load_secret(folder / PSEUDONYM_FILE)
     return Keys(pseudonym=secret, log=load_key(folder / LOG_FILE), passport=load_key(folder / PASSPORT_FILE))
 
 

@@ -35,6 +35,7 @@ def build_app() -> typer.Typer:
         check,
         demo,
         drift,
+        intake,
         keys,
         ledger,
         policy,
@@ -49,6 +50,7 @@ def build_app() -> typer.Typer:
         trust,
         verify,
         waive,
+        webhooks,
         witness,
         worker,
     )
@@ -63,7 +65,7 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_options)
-    groups = (policy, ledger, keys, trust, tokens)
+    groups = (policy, ledger, keys, trust, tokens, webhooks, intake)
     for module in (
         demo,
         project,

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from gatekeeper.cli.webhook_settings import IntakeSettings, WebhookSettings
 from gatekeeper.core.errors import UsageError
 
 FILE_NAME = "gatekeeper.toml"
@@ -81,6 +82,11 @@ class Settings(BaseSettings):
     """Most resident memory of a gate's processes in a worker, in MiB; unset: what the machine has."""
     device: str = ""
     """What a worker computes on; workers that name the same device take turns. Empty for this machine's name."""
+
+    webhooks: WebhookSettings = WebhookSettings()
+    """Where events may be sent."""
+    intake: IntakeSettings = IntakeSettings()
+    """Whether versions that others register become updates."""
 
     @classmethod
     def settings_customise_sources(

@@ -4,9 +4,11 @@ Every stage takes and returns frozen values and appends to the ledger in the tra
 reads forward.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+
+from sqlalchemy.orm import Session as StoreSession
 
 from gatekeeper.core.errors import InputError, StateError, UsageError
 from gatekeeper.core.gate import Progress, Resources, SilentProgress
@@ -22,7 +24,7 @@ from gatekeeper.pipeline.principal import CHAMPION
 from gatekeeper.pipeline.references import Reference, anchor_of, champion_of, last_promoted
 from gatekeeper.pipeline.register import register
 from gatekeeper.pipeline.steps import HereAndNow, Point, Steps
-from gatekeeper.pipeline.submit import Proposal, require_known, require_named, submit
+from gatekeeper.pipeline.submit import Proposal, nothing_beside, require_known, require_named, submit
 from gatekeeper.pipeline.suite_history import StoredSuiteHistory
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import runs, updates
@@ -85,8 +87,17 @@ def certify(
     )
 
 
-def propose(workspace: Workspace, proposal: Proposal, policy: Policy, *, first: bool = False) -> Update:
+def propose(
+    workspace: Workspace,
+    proposal: Proposal,
+    policy: Policy,
+    *,
+    first: bool = False,
+    within: Callable[[StoreSession, Update], None] = nothing_beside,
+) -> Update:
     """Write a proposal down, in state SUBMITTED, for :func:`evaluate` to judge later.
+
+    ``within`` is called in the transaction that writes it down; when it raises, there is no update.
 
     Raises:
         UsageError, InputError, RegistryError, VerificationError: as :func:`check`.
@@ -96,7 +107,8 @@ def propose(workspace: Workspace, proposal: Proposal, policy: Policy, *, first: 
     if first:
         _require_certifiable(workspace, proposal.model, policy)
     require_known(workspace, proposal.submitter)
-    return submit(workspace, proposal, None if first else champion_of(workspace, proposal.model))
+    champion = None if first else champion_of(workspace, proposal.model)
+    return submit(workspace, proposal, champion, within=within)
 
 
 def evaluate(

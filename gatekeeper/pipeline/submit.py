@@ -6,8 +6,11 @@ that cannot be read, an empty data set, a model nobody has certified. What is le
 
 import re
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from sqlalchemy.orm import Session
 
 from audits.ledger.events import Event
 from audits.ledger.leaf import label
@@ -73,8 +76,21 @@ def require_known(workspace: Workspace, person: str) -> None:
         )
 
 
-def submit(workspace: Workspace, proposal: Proposal, champion: Reference | None) -> Update:
+def nothing_beside(session: Session, update: Update) -> None:
+    """Do nothing beside writing an update down."""
+    del session, update
+
+
+def submit(
+    workspace: Workspace,
+    proposal: Proposal,
+    champion: Reference | None,
+    *,
+    within: Callable[[Session, Update], None] = nothing_beside,
+) -> Update:
     """Return the update as written down, in state SUBMITTED, on a copy of its own.
+
+    ``within`` is called in the transaction that writes it down; when it raises, there is no update.
 
     The candidate's files and rows are copied first and everything after looks at the copy: whoever proposes cannot
     show one thing to the gates and leave another behind. The base, which the champion shares, is hashed in place.
@@ -135,4 +151,9 @@ def submit(workspace: Workspace, proposal: Proposal, champion: Reference | None)
         )
         if proposal.answers is not None:
             note_answer(session, proposal.answers, row, actor)
+        try:
+            within(session, update)
+        except BaseException:
+            shutil.rmtree(kept, ignore_errors=True)  # nothing refers to the copy
+            raise
     return update

@@ -21,7 +21,7 @@ from typing import Any, Final
 from gatekeeper.core.errors import PromotionConflict, RegistryError, VerificationError
 from gatekeeper.core.update import Update
 from gatekeeper.intake.stored_files import StoredFile
-from gatekeeper.registry import address
+from gatekeeper.registry import address, listing
 from gatekeeper.registry.card import card_text, own_files, read_card
 from gatekeeper.registry.mlflow_artifacts import files_at
 from gatekeeper.registry.mlflow_client import connect, is_missing, is_taken, translated
@@ -35,6 +35,7 @@ from gatekeeper.registry.port import (
     UPDATE_TAG,
     Card,
     LoggedVersion,
+    RegisteredVersion,
     VersionDescription,
 )
 
@@ -243,6 +244,29 @@ class MlflowRegistry:
                 return False
             raise
         return True
+
+    def list_versions(self, model: str) -> Iterator[RegisteredVersion]:
+        """Yield the versions of a model, newest first."""
+        yield from listing.versions(self._client, model)
+
+    def is_within_reach(self, model: str, version: str) -> bool:
+        """Return whether a version's files lie where the registry keeps files."""
+        client = self._client
+        with translated(f"look up version {version} of {model}"):
+            source = str(client.get_model_version_download_uri(model, version))
+        return listing.is_within_reach(source, self._artifact_root)
+
+    def run_user(self, run_id: str) -> str:
+        """Return who made a run, as MLflow was told."""
+        return listing.run_user(self._client, run_id)
+
+    def fetch_run_file(self, run_id: str, path: str, into: Path) -> Path:
+        """Copy one file of a run into ``into``."""
+        with tempfile.TemporaryDirectory(dir=into) as draft:
+            found = listing.run_file(self._client, run_id, path, Path(draft))
+            target = into / found.name
+            shutil.move(found, target)
+        return target
 
     def stored_files(self, model: str, version: str) -> tuple[StoredFile, ...] | None:
         """Return what the storage tells of the version's files: a local folder also times, a listing only sizes."""

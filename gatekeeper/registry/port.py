@@ -4,7 +4,7 @@ A registry stores bytes and moves aliases. Its tags are an index, never evidence
 after its bytes were fetched and hashed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -72,6 +72,20 @@ class VersionDescription:
     tags: Mapping[str, str]
     card: Card | None
     """``None`` for a version that did not come through the gate."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredVersion:
+    """A version as the registry lists it, whoever put it there."""
+
+    model: str
+    version: str
+    created_ms: int
+    """When the registry made it, in milliseconds since 1970: with the name and number, its identity."""
+    ready: bool
+    """Whether the registry has finished making it."""
+    run_id: str | None
+    tags: Mapping[str, str]
 
 
 class Registry(Protocol):
@@ -160,6 +174,30 @@ class Registry(Protocol):
 
     def has_version(self, model: str, version: str) -> bool:
         """Return whether the version exists; ``False`` when its model does not, or it was deleted."""
+        ...
+
+    def list_versions(self, model: str) -> Iterator[RegisteredVersion]:
+        """Yield the versions of a model, newest first, asked for as far as they are wanted; none without a model."""
+        ...
+
+    def is_within_reach(self, model: str, version: str) -> bool:
+        """Return whether a version's files lie where the registry keeps files.
+
+        ``False`` for an address of somebody's choosing, such as a folder of this machine or a web server: nothing
+        is fetched from there unless a person names it.
+        """
+        ...
+
+    def run_user(self, run_id: str) -> str:
+        """Return who made a run, as the registry was told; empty when it was not, or there is no such run."""
+        ...
+
+    def fetch_run_file(self, run_id: str, path: str, into: Path) -> Path:
+        """Copy one file of a run into the folder ``into`` and return it.
+
+        Raises:
+            VerificationError: there is no plain file of that name.
+        """
         ...
 
     def stored_files(self, model: str, version: str) -> tuple[StoredFile, ...] | None:

@@ -3,11 +3,11 @@
 import dataclasses
 import math
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gatekeeper.core.errors import PromotionConflict, RegistryError
+from gatekeeper.core.errors import PromotionConflict, RegistryError, VerificationError
 from gatekeeper.core.update import Update
 from gatekeeper.intake.stored_files import StoredFile
 from gatekeeper.registry.card import card_text, own_files, read_card
@@ -19,6 +19,7 @@ from gatekeeper.registry.port import (
     PASSPORT_TAG,
     UPDATE_TAG,
     LoggedVersion,
+    RegisteredVersion,
     VersionDescription,
 )
 
@@ -42,6 +43,12 @@ class FakeRegistry:
     published: dict[str, str] = field(default_factory=dict)
     tells: str = "sizes and times"
     """``sizes and times``, ``sizes``, or ``nothing``."""
+    made_ms: int = 1_760_000_000_000
+    """When the first version of everything was made; the others follow by the second."""
+    users: dict[str, str] = field(default_factory=dict)
+    """Who made runs."""
+    elsewhere: set[tuple[str, str]] = field(default_factory=set)
+    """Versions whose files lie where the registry keeps none."""
 
     def reach(self) -> None:
         self.before("reach")
@@ -130,7 +137,8 @@ class FakeRegistry:
         if target.exists():
             raise RegistryError(f"There are files at {target} already.")
         shutil.copytree(source, target)
-        shutil.move(target / CARD_FILE, into / CARD_FILE)
+        if (target / CARD_FILE).exists():
+            shutil.move(target / CARD_FILE, into / CARD_FILE)
         return target
 
     def describe(self, model: str, version: str) -> VersionDescription:
@@ -149,6 +157,60 @@ class FakeRegistry:
     def has_version(self, model: str, version: str) -> bool:
         self.before("look")
         return any(each.version == version for each in self.versions.get(model, []))
+
+    def put(self, model: str, folder: Path, tags: Mapping[str, str] | None = None, *, user: str = "") -> str:
+        """Register a folder as somebody outside would, and return the version."""
+        known = self._versions(model)
+        run_id = f"stranger-run-{model}-{len(known) + 1}"
+        source = self.root / run_id / MODEL_FOLDER
+        shutil.copytree(folder, source)
+        self.users[run_id] = user
+        version = str(len(known) + 1)
+        known.append(
+            VersionDescription(
+                model=model,
+                version=version,
+                run_id=run_id,
+                source=str(source),
+                aliases=(),
+                tags=dict(tags or {}),
+                card=None,
+            )
+        )
+        return version
+
+    def log_file(self, model: str, version: str, path: str, content: bytes) -> None:
+        """Keep a file with the run behind a version."""
+        file = Path(self._version(model, version).source).parent / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+
+    def list_versions(self, model: str) -> Iterator[RegisteredVersion]:
+        self.before("list")
+        for found in reversed(self.versions.get(model, [])):
+            yield RegisteredVersion(
+                model=model,
+                version=found.version,
+                created_ms=self.made_ms + 1000 * int(found.version),
+                ready=True,
+                run_id=found.run_id,
+                tags=found.tags,
+            )
+
+    def is_within_reach(self, model: str, version: str) -> bool:
+        self.before("look")
+        return (model, version) not in self.elsewhere
+
+    def run_user(self, run_id: str) -> str:
+        self.before("look")
+        return self.users.get(run_id, "")
+
+    def fetch_run_file(self, run_id: str, path: str, into: Path) -> Path:
+        self.before("fetch")
+        source = self.root / run_id / path
+        if ".." in Path(path).parts or not source.is_file():
+            raise VerificationError(f"The run behind the version holds no file {path!r}.")
+        return Path(shutil.copyfile(source, into / source.name))
 
     def stored_files(self, model: str, version: str) -> tuple[StoredFile, ...] | None:
         self.before("look")

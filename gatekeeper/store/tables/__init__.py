@@ -14,6 +14,7 @@ from gatekeeper.store.tables.evaluations import (
     UpdateRow,
     VerdictRow,
 )
+from gatekeeper.store.tables.intakes import IntakeModelRow, IntakeRow, IntakeState, ReceivedRow
 from gatekeeper.store.tables.ledger import CheckpointRow, EntryRow, LedgerHeadRow, LedgerNodeRow
 from gatekeeper.store.tables.moves import (
     DriftRow,
@@ -28,6 +29,7 @@ from gatekeeper.store.tables.queue import QueueEventRow, QueueRow
 from gatekeeper.store.tables.root import DIGEST, ID, NAME, PSEUDONYM, Table
 from gatekeeper.store.tables.rows import ReleaseRow, RowCountsRow
 from gatekeeper.store.tables.service import AnswerRow, TokenRow
+from gatekeeper.store.tables.webhooks import DeliveryRow, DeliveryState, EndpointRow, EndpointState
 from gatekeeper.store.tables.words import (
     Decision,
     DriftKind,
@@ -50,9 +52,16 @@ __all__ = [
     "ApprovalRow",
     "CheckpointRow",
     "Decision",
+    "DeliveryRow",
+    "DeliveryState",
     "DriftKind",
     "DriftRow",
+    "EndpointRow",
+    "EndpointState",
     "EntryRow",
+    "IntakeModelRow",
+    "IntakeRow",
+    "IntakeState",
     "LedgerHeadRow",
     "LedgerNodeRow",
     "ModelRow",
@@ -63,6 +72,7 @@ __all__ = [
     "QueueEventRow",
     "QueueRow",
     "QueueState",
+    "ReceivedRow",
     "ReleaseRow",
     "ReminderKind",
     "ReminderRow",

@@ -1,0 +1,1 @@
+"""Webhooks: what happens here is sent to addresses that administrators named, and the registry's own are taken."""
