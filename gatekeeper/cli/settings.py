@@ -14,9 +14,10 @@ import unicodedata
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import AliasChoices, Field, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from gatekeeper.cli.log_in_settings import LogInSettings, WorkloadSettings
 from gatekeeper.core.errors import UsageError
 
 FILE_NAME = "gatekeeper.toml"
@@ -79,6 +80,13 @@ class Settings(BaseSettings):
     """Most resident memory of a gate's processes in a worker, in MiB; unset: what the machine has."""
     device: str = ""
     """What a worker computes on; workers that name the same device take turns. Empty for this machine's name."""
+
+    log_in: LogInSettings | None = None
+    """Log-ins at an OpenID provider."""
+    log_in_secret: SecretStr = SecretStr("")
+    """The client's secret there; from the environment alone."""
+    workloads: tuple[WorkloadSettings, ...] = ()
+    """Programs that come with a token of their platform."""
 
     @classmethod
     def settings_customise_sources(
@@ -159,6 +167,11 @@ def load_settings(start: Path | None = None) -> Settings:
         raise UsageError(
             f"{path} is no TOML: {error}.", hint="Mend it, or remove it and run gatekeeper init."
         ) from error
+    if "log_in_secret" in values:
+        raise UsageError(
+            f"{path} holds a secret: log_in_secret.",
+            hint="Put it into a file that only you can read, and name that as client_secret_file.",
+        )
     try:
         return Settings(**{**values, "root": root})
     except ValidationError as error:

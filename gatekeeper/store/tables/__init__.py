@@ -27,7 +27,7 @@ from gatekeeper.store.tables.people import PersonRow, TextRow
 from gatekeeper.store.tables.queue import QueueEventRow, QueueRow
 from gatekeeper.store.tables.root import DIGEST, ID, NAME, PSEUDONYM, Table
 from gatekeeper.store.tables.rows import ReleaseRow, RowCountsRow
-from gatekeeper.store.tables.service import AnswerRow, TokenRow
+from gatekeeper.store.tables.service import AnswerRow, SessionRow, SpentRow, TokenRow
 from gatekeeper.store.tables.words import Decision, DriftKind, PromotionKind, PromotionState, QueueState, RequestState
 
 __all__ = [
@@ -60,6 +60,8 @@ __all__ = [
     "RevocationRow",
     "RowCountsRow",
     "RunRow",
+    "SessionRow",
+    "SpentRow",
     "SuiteUseRow",
     "Table",
     "TextRow",
