@@ -13,6 +13,7 @@ from api.identity import Caller, caller_of
 from api.permissions import Route, may, route_for
 from api.problems import Problem
 from api.service import Service, service_of
+from api.signed_in import federated
 
 
 class Guarded(APIRoute):
@@ -66,8 +67,9 @@ def _authenticated(service: Service, request: Request) -> Caller:
     Raises:
         Problem: no token counts.
     """
+    authorization = request.headers.get("authorization")
     try:
-        return caller_of(service.workspace, request.headers.get("authorization"), service.settings.lone)
+        return federated(service, authorization) or caller_of(service.workspace, authorization, service.settings.lone)
     except Problem:
         service.rates.failed(request.client.host if request.client is not None else "unknown")
         raise

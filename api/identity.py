@@ -12,13 +12,14 @@ from typing import Final
 from api.permissions import Role, words_for
 from api.problems import Problem
 from api.settings import LoneUser
+from audits.passport.log_in import LogIn
 from gatekeeper.core.digests import sha256_bytes
 from gatekeeper.pipeline.principal import Principal
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import people, tokens
 from gatekeeper.store.tables import TokenRow
 
-_CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="gatekeeper"'}
+CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="gatekeeper"'}
 _LONGEST: Final = 256
 LONE: Final = "lone"
 """Id of the token of single-user mode."""
@@ -35,6 +36,8 @@ class Caller:
     """What answers under an ``Idempotency-Key`` are kept for."""
     words: frozenset[str]
     """Roles that the token gives now, such as ``approver:safety``."""
+    log_in: LogIn | None = None
+    """What was verified of the person's log-in; ``None`` for whoever comes with a token."""
 
 
 def caller_of(
@@ -52,34 +55,36 @@ def caller_of(
             "no-token",
             "The request carries no token.",
             hint="Send Authorization: Bearer gk_….",
-            headers=_CHALLENGE,
+            headers=CHALLENGE,
         )
     if lone is not None and hmac.compare_digest(sha256_bytes(token.encode()), lone.digest):
-        return _lone(workspace, lone)
+        return lone_caller(workspace, lone)
     moment = now or datetime.now(UTC)
     with workspace.store.reading() as session:
         row = tokens.find(session, token)
         name = None if row is None else people.display_name(session, row.holder)
-    principal = None if name is None else _principal(workspace, name)
+    principal = None if name is None else principal_named(workspace, name)
     if row is None or principal is None or row.revoked is not None or row.expires <= moment:
         raise Problem(
             "no-token",
             "The token does not count.",
             hint="An administrator makes another: gatekeeper token create.",
-            headers=_CHALLENGE,
+            headers=CHALLENGE,
         )
     _note(workspace, row, moment)
     given = frozenset(str(word) for word in row.roles) if isinstance(row.roles, list) else frozenset()
     return Caller(principal=principal, token=row.id, holder=row.holder, words=given & words_for(principal.roles))
 
 
-def _lone(workspace: Workspace, lone: LoneUser) -> Caller:
-    principal = _principal(workspace, lone.person) or Principal(name=lone.person, roles=())
+def lone_caller(workspace: Workspace, lone: LoneUser) -> Caller:
+    """Return the one user of a service without tokens."""
+    principal = principal_named(workspace, lone.person) or Principal(name=lone.person, roles=())
     words = words_for(principal.roles) | {Role.AUDITOR.value}
     return Caller(principal=principal, token=LONE, holder=LONE, words=words)
 
 
-def _principal(workspace: Workspace, name: str) -> Principal | None:
+def principal_named(workspace: Workspace, name: str) -> Principal | None:
+    """Return the person of that name, however it is spelled; ``None`` for somebody unknown."""
     known = workspace.lookup(name)
     return next((each for each in workspace.principals.values() if workspace.lookup(each.name) == known), None)
 

@@ -84,6 +84,8 @@ KINDS: Final = {
     kind.code: kind
     for kind in (
         Kind(code="no-token", status=401, title="No token that counts"),
+        Kind(code="log-in-needed", status=401, title="A recent log-in is needed"),
+        Kind(code="log-in-refused", status=403, title="No log-in that counts"),
         Kind(code="not-allowed", status=403, title="Not allowed"),
         Kind(code="may-not-decide", status=403, title="Not this person's to decide"),
         Kind(code="not-found", status=404, title="Not there"),
@@ -104,6 +106,7 @@ KINDS: Final = {
         Kind(code="setup", status=503, title="The installation's files are wrong"),
         Kind(code="policy", status=503, title="The policy does not load"),
         Kind(code="registry", status=503, title="The registry does not answer"),
+        Kind(code="provider", status=503, title="The provider of log-ins does not answer"),
         Kind(code="store", status=503, title="The database does not answer"),
         Kind(code="busy", status=503, title="Too much is being evaluated"),
         Kind(code="not-evaluated", status=503, title="Could not be evaluated"),

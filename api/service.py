@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
+from api.dashboard.sessions import Sessions
 from api.problems import Problem
 from api.progress import Board
 from api.rates import Rates
@@ -39,6 +40,7 @@ class Service:
         self.settings = settings
         self.runner = runner
         self.rates = Rates(settings)
+        self.sessions = Sessions(workspace.store, lasts=settings.session_lasts, idle=settings.session_idle)
         self.board = Board()
         self.listening = 0
         """How many follow evaluations; changed on the event loop alone."""

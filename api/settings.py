@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from api.federation.provider import Provider
+from api.federation.workloads import Workloads
 from api.webhooks.settings import Incoming, Outgoing
 from gatekeeper.core.digests import Digest
 from gatekeeper.pipeline.workspace import Workspace
@@ -18,6 +20,18 @@ class LoneUser:
     person: str
     digest: Digest
     """SHA-256 of the token's text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogInPolicy:
+    """What a log-in at the provider is good for."""
+
+    approves: frozenset[str] = frozenset()
+    """Roles whose decisions the service may sign over a log-in; empty: every decision takes its person's own key."""
+    minutes: float = 15
+    """How old a log-in may be when its person decides."""
+    always: bool = False
+    """Whether a decision that comes with its person's own signature takes a recent log-in too."""
 
 
 def unchanged(workspace: Workspace) -> Workspace:
@@ -35,6 +49,15 @@ class ServiceSettings:
     """Gives the workspace with the people and the trust that apply now; asked before every request."""
     lone: LoneUser | None = None
     """``None`` where tokens are made with ``gatekeeper token create``."""
+    log_in: LogInPolicy | None = None
+    """``None`` where nobody logs in."""
+    provider: Provider | None = None
+    """Where people log in."""
+    workloads: Workloads | None = None
+    """Which programs count that come with a token of their platform."""
+    session_lasts: timedelta = timedelta(hours=8)
+    session_idle: timedelta = timedelta(hours=1)
+    """How long a session lasts at most, and without being used."""
     incoming: Path | None = None
     """Folder below which proposers leave files that they may name; ``None``: only registered versions."""
     reads_per_minute: int = 600

@@ -13,15 +13,16 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from api.dashboard import door
+from api.dashboard import door, log_in
 from api.dashboard.forms import cookie, drop_cookie, fields_of
-from api.dashboard.pages import approvals, fleet, ledger, lineage, update, updates
-from api.dashboard.sessions import Session, Sessions, same
+from api.dashboard.pages import approvals, fleet, ledger, lineage, signed_in, update, updates
+from api.dashboard.sessions import Session, same
 from api.dashboard.showing import show_problem
 from api.dashboard.visit import Refused, Visit
-from api.identity import Caller, caller_of
+from api.identity import Caller
 from api.problems import Problem, ProblemOut, request_id_of, response_for
-from api.service import log, service_of
+from api.service import Service, log, service_of
+from api.signed_in import caller_signed_in
 from gatekeeper.core.errors import GatekeeperError
 
 View = Callable[[Visit], Response]
@@ -33,10 +34,12 @@ _READ: Final[Mapping[str, View]] = {
     "/updates/{update_id}": update.update,
     "/updates/{update_id}/{action}": update.back,
     "/models/{model}": lineage.lineage,
+    "/signed-in": signed_in.signed_in,
     "/ledger": ledger.ledger,
     "/ledger/{seq}": ledger.entry,
 }
 _SENT: Final[Mapping[str, View]] = {
+    "/signed-in": signed_in.act,
     "/updates/{update_id}/{action}": update.decide,
 }
 _STATIC: Final = {
@@ -59,6 +62,8 @@ def routes() -> list[Route]:
     """Return every page there is."""
     return [
         Route("/sign-in", _sign_in, methods=["GET", "POST"]),
+        Route("/sign-in/provider", _at_the_provider(log_in.begin), methods=["GET"]),
+        Route("/sign-in/return", _at_the_provider(log_in.come_back), methods=["GET"]),
         Route("/sign-out", _sign_out, methods=["POST"]),
         Route("/static/{name}", _static, methods=["GET"]),
         *(Route(path, _page(view), methods=["GET"]) for path, view in _READ.items()),
@@ -87,7 +92,7 @@ def _answered(request: Request, body: bytes | None, view: View) -> Response:
     except _SignInFirst as first:
         if not first.said:
             return door.to_the_door(request)
-        response = door.sign_in_page(request, _sessions(request), said=first.said, status=401)
+        response = door.sign_in_page(request, service_of(request), said=first.said, status=401)
         drop_cookie(request, response, door.SESSION)
         return response
     except Refused as refused:
@@ -125,18 +130,15 @@ def _visit(request: Request, body: bytes | None) -> Visit:
 
 
 def _signed_in(request: Request) -> tuple[Session, Caller]:
-    sessions, id_ = _sessions(request), cookie(request, door.SESSION)
-    session = sessions.find(id_)
+    service, id_ = service_of(request), cookie(request, door.SESSION)
+    session = service.sessions.find(id_)
     if session is None:
         raise _SignInFirst(_ENDED if id_ else "")
-    service = service_of(request)
-    try:
-        return session, caller_of(service.workspace, f"Bearer {session.token}", service.settings.lone)
-    except Problem as problem:
-        if problem.kind.code != "no-token":
-            raise
-        sessions.end(id_)
-        raise _SignInFirst(_ENDED) from problem
+    caller = caller_signed_in(service.workspace, session, service.settings.lone)
+    if caller is None:
+        service.sessions.end(id_)
+        raise _SignInFirst(_ENDED)
+    return session, caller
 
 
 def _visitor(request: Request) -> Visit | None:
@@ -151,21 +153,39 @@ async def _sign_in(request: Request) -> Response:
     if request.method == "POST":
         body = await request.body()
         return await run_in_threadpool(_sign_in_sent, request, body)
-    if _sessions(request).find(cookie(request, door.SESSION)) is not None:
-        return RedirectResponse("/", status_code=303)
-    return door.sign_in_page(request, _sessions(request), onward=request.query_params.get("onward", "/"))
+    return await run_in_threadpool(_sign_in_asked, request)
+
+
+def _sign_in_asked(request: Request) -> Response:
+    service = service_of(request)
+    try:
+        if service.sessions.find(cookie(request, door.SESSION)) is not None:
+            return RedirectResponse("/", status_code=303)
+    except GatekeeperError as error:
+        return show_problem(None, _problem_of(request, error))
+    return door.sign_in_page(request, service, onward=request.query_params.get("onward", "/"))
+
+
+def _at_the_provider(act: Callable[[Request, Service], Response]) -> Callable[[Request], Response]:
+    def answer(request: Request) -> Response:
+        try:
+            return act(request, service_of(request))
+        except (Problem, GatekeeperError) as error:
+            return show_problem(None, _problem_of(request, error))
+
+    return answer
 
 
 def _sign_in_sent(request: Request, body: bytes) -> Response:
     try:
-        return door.sign_in(request, service_of(request), _sessions(request), fields_of(request, body))
+        return door.sign_in(request, service_of(request), fields_of(request, body))
     except (Problem, GatekeeperError) as error:
         return show_problem(None, _problem_of(request, error))
 
 
 async def _sign_out(request: Request) -> Response:
     def leave(visit: Visit) -> Response:
-        return door.sign_out(request, _sessions(request), visit)
+        return door.sign_out(request, visit)
 
     return await run_in_threadpool(_answered, request, await request.body(), leave)
 
@@ -175,13 +195,6 @@ def _static(request: Request) -> Response:
     if not package:
         return nothing_here(request, Problem("not-found", "There is no such file."))
     return Response(files(package).joinpath(*name.split("/")).read_bytes(), media_type=media_type)
-
-
-def _sessions(request: Request) -> Sessions:
-    found = request.app.state.sessions
-    if not isinstance(found, Sessions):
-        raise RuntimeError("the pages were not made by the dashboard")
-    return found
 
 
 def _problem_of(request: Request, error: Exception) -> ProblemOut:

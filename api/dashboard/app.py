@@ -13,7 +13,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.dashboard.answering import nothing_here, routes
 from api.dashboard.rendering import POLICY
-from api.dashboard.sessions import Sessions
 from api.edges import Edges
 from api.service import Service
 
@@ -24,10 +23,9 @@ _ROUTES: Final = frozenset({"v1", "healthz", "readyz", "metrics"})
 class Dashboard:
     """Answers with pages where there are some, and passes everything else on."""
 
-    def __init__(self, app: ASGIApp, *, service: Service, sessions: Sessions | None = None) -> None:
+    def __init__(self, app: ASGIApp, *, service: Service) -> None:
         pages = Starlette(routes=routes(), exception_handlers={404: nothing_here, 405: nothing_here})
         pages.state.service = service
-        pages.state.sessions = sessions or Sessions()
         self._app = app
         self._pages = _ForBrowsers(Edges(pages, most_bytes=service.settings.most_bytes))
         self._firsts = {route.path.split("/")[1] for route in routes()}

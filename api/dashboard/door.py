@@ -1,4 +1,4 @@
-"""Signing in with a token, and out again.
+"""Signing in with a token, or by way of the provider, and out again.
 
 The form carries a word that belongs to a cookie of this browser, so that no other site can sign somebody in as
 somebody else. A token of a program opens no page.
@@ -13,12 +13,13 @@ from starlette.responses import RedirectResponse, Response
 
 from api.dashboard.forms import cookie, drop_cookie, set_cookie
 from api.dashboard.rendering import page
-from api.dashboard.sessions import LASTS, Sessions, new_cookie, same
+from api.dashboard.sessions import Sessions, new_cookie, same
 from api.dashboard.visit import Visit
 from api.identity import Caller, caller_of
 from api.permissions import Role
 from api.problems import Problem
 from api.service import Service
+from api.signed_in import token_of
 
 SESSION: Final = "session"
 DOOR: Final = "door"
@@ -34,25 +35,39 @@ def to_the_door(request: Request) -> Response:
 
 
 def sign_in_page(
-    request: Request, sessions: Sessions, *, said: str = "", status: int = 200, onward: str | None = None
+    request: Request,
+    service: Service,
+    *,
+    said: str = "",
+    status: int = 200,
+    onward: str | None = None,
+    leaving: str | None = None,
 ) -> Response:
     """Return the form that a token is typed into.
 
     Args:
         request: from the browser.
-        sessions: gives the form its word.
+        service: says which provider there is.
         said: why the form is shown, where it was not asked for.
         status: of HTTP.
         onward: where to go afterwards; by default what was asked for.
+        leaving: where the log-in at the provider can be ended as well, after signing out.
     """
+    onward = safe_path(_asked(request) if onward is None else onward)
+    provider = service.settings.provider
     held = cookie(request, DOOR) or new_cookie()
     response = page(
         "sign_in",
         {
             "title": "Sign in",
             "said": said,
-            "door": sessions.word_at_the_door(held),
-            "onward": safe_path(_asked(request) if onward is None else onward),
+            "door": Sessions.word_at_the_door(held),
+            "onward": onward,
+            "provider": None if provider is None else provider.settings.name,
+            "begin": f"/sign-in/provider?onward={quote(onward, safe='')}",
+            "leaving": leaving,
+            "hours": f"{service.settings.session_lasts.total_seconds() / 3600:g}",
+            "minutes": f"{service.settings.session_idle.total_seconds() / 60:g}",
             "person": None,
             "places": [],
         },
@@ -62,33 +77,38 @@ def sign_in_page(
     return response
 
 
-def sign_in(request: Request, service: Service, sessions: Sessions, form: Mapping[str, str]) -> Response:
+def sign_in(request: Request, service: Service, form: Mapping[str, str]) -> Response:
     """Begin a session, or say that the token does not count."""
     onward = safe_path(form.get("onward", "/"))
     held = cookie(request, DOOR)
-    if held is None or not same(form.get("door", ""), sessions.word_at_the_door(held)):
+    if held is None or not same(form.get("door", ""), Sessions.word_at_the_door(held)):
         return sign_in_page(
-            request, sessions, said="The form was too old, or not ours. Try again.", status=403, onward=onward
+            request, service, said="The form was too old, or not ours. Try again.", status=403, onward=onward
         )
     token = form.get("token", "").strip()
     try:
         caller = _known(request, service, token)
     except Problem as problem:
-        return sign_in_page(request, sessions, said=problem.said.detail, status=problem.kind.status, onward=onward)
+        return sign_in_page(request, service, said=problem.said.detail, status=problem.kind.status, onward=onward)
     if Role.SERVICE in caller.words:
-        return sign_in_page(request, sessions, said="A program's token opens no page.", status=403, onward=onward)
-    sessions.end(cookie(request, SESSION))
-    id_, _session = sessions.begin(token)
+        return sign_in_page(request, service, said="A program's token opens no page.", status=403, onward=onward)
+    sessions = service.sessions
+    id_ = sessions.begin(caller.holder, token=token_of(caller, service.settings.lone), former=cookie(request, SESSION))
     response = RedirectResponse(onward, status_code=303)
-    set_cookie(request, response, SESSION, id_, lasts=int(LASTS.total_seconds()))
+    set_cookie(request, response, SESSION, id_, lasts=int(sessions.lasts.total_seconds()))
     drop_cookie(request, response, DOOR)
     return response
 
 
-def sign_out(request: Request, sessions: Sessions, _visit: Visit) -> Response:
-    """End the session."""
-    sessions.end(cookie(request, SESSION))
-    response = RedirectResponse("/sign-in", status_code=303)
+def sign_out(request: Request, visit: Visit) -> Response:
+    """End the session; whoever logged in is shown how to end the log-in at the provider as well."""
+    service = visit.service
+    service.sessions.end(cookie(request, SESSION))
+    provider = None if visit.session.token is not None else service.settings.provider
+    leaving = None if provider is None else provider.leaving()
+    response: Response = RedirectResponse("/sign-in", status_code=303)
+    if leaving is not None:
+        response = sign_in_page(request, service, said="You are signed out here.", onward="/", leaving=leaving)
     drop_cookie(request, response, SESSION)
     return response
 

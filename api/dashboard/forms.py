@@ -2,7 +2,7 @@
 
 import ipaddress
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -37,8 +37,19 @@ def cookie_name(request: Request, what: str) -> str:
     return f"gatekeeper-{what}" if _local(request) else f"__Host-gatekeeper-{what}"
 
 
-def set_cookie(request: Request, response: Response, what: str, value: str, *, lasts: int) -> None:
-    """Give the browser a cookie that no script reads and no other site sends; ``lasts`` is in seconds."""
+def set_cookie(
+    request: Request,
+    response: Response,
+    what: str,
+    value: str,
+    *,
+    lasts: int,
+    samesite: Literal["strict", "lax"] = "strict",
+) -> None:
+    """Give the browser a cookie that no script reads and no other site sends; ``lasts`` is in seconds.
+
+    One that is ``lax`` also comes along when another site leads here, as a provider does after a log-in.
+    """
     response.set_cookie(
         cookie_name(request, what),
         value,
@@ -46,7 +57,7 @@ def set_cookie(request: Request, response: Response, what: str, value: str, *, l
         path="/",
         secure=not _local(request),
         httponly=True,
-        samesite="strict",
+        samesite=samesite,
     )
 
 

@@ -11,16 +11,12 @@ from functools import partial
 from typing import Final
 
 from api.problems import Problem
-from api.runner import QueueRunner
 from api.service import Service, log
 from api.webhooks.sender import Sender
 from gatekeeper.core.errors import GatekeeperError
-from gatekeeper.core.states import State
 from gatekeeper.pipeline.reconcile import reconcile_aliases
-from gatekeeper.pipeline.run import Audience
 from gatekeeper.pipeline.taking.intake import Intake
 from gatekeeper.pipeline.taking.look import look
-from gatekeeper.runtime.stored import StoredRuntime
 from gatekeeper.store import intakes, updates
 
 SENDERS: Final = 4
@@ -146,18 +142,12 @@ class Background:
 
     def _evaluate_one(self, update_id: str) -> None:
         service = self._service
-        policy = service.policy()
-        if isinstance(service.runner, QueueRunner):
-            StoredRuntime(service.workspace.store).enqueue(update_id, policy)
-            return
-        workspace = service.settled()
-        told = service.board.open(update_id)
-        try:
-            service.runner.evaluate(workspace, update_id, policy, Audience(watcher=told))
-        finally:
-            with workspace.store.reading() as session:
-                row = updates.find(session, update_id)
-                told.end(state=(State.ERRORED if row is None else row.state).value)
+        workspace, policy = service.settled(), service.policy()
+        with workspace.store.reading() as session:
+            model = updates.require(session, update_id).model
+        run_id = service.runner.start(workspace, update_id, model, policy, lambda: service.board.open(update_id))
+        if service.runner.waits:
+            service.runner.wait(run_id)
 
     def _send(self) -> None:
         sender = self._sender

@@ -3,6 +3,7 @@
 ``pseudonym.key``: 32 random bytes; deleting it makes every pseudonym meaningless for good.
 ``log.pem``: the Ed25519 key that signs the ledger, PKCS 8.
 ``passport.pem``: the Ed25519 key that signs passports and revocation lists, PKCS 8.
+``log-in.pem``: the Ed25519 key that signs people's decisions over their log-ins, PKCS 8; only where they decide so.
 ``webhooks.key``: 32 random bytes that the secrets of outgoing webhooks are derived from; made with the first of them.
 ``mlflow-webhook.key``: 32 random bytes that the registry signs its webhooks with, in hexadecimal.
 A person's own key, which signs their decisions, lies elsewhere: :func:`create_key` and :func:`load_key`.
@@ -35,6 +36,7 @@ from gatekeeper.core.errors import UsageError
 PSEUDONYM_FILE: Final = "pseudonym.key"
 LOG_FILE: Final = "log.pem"
 PASSPORT_FILE: Final = "passport.pem"
+LOG_IN_FILE: Final = "log-in.pem"
 
 _ENOUGH: Final = 1 << 16
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO

@@ -12,6 +12,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from audits.ledger.note import parse_vkey
 from audits.passport.dsse import parse_public
 from gatekeeper.core.digests import Digest
 from gatekeeper.core.errors import UsageError
@@ -53,6 +54,29 @@ class TrustedApprover:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrustedLogIn:
+    """A service's key that signs people's decisions over their log-ins, and how far it counts."""
+
+    key: str
+    """``ed25519:`` and base64; it signs nothing else."""
+    issuer: str
+    """The provider whose log-ins it may rest on."""
+    roles: tuple[str, ...]
+    """Roles whose decisions it may sign; every other role takes the person's own key."""
+    minutes: float
+    """Longest time from log-in to decision."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustedSubject:
+    """Somebody who decides by logging in, and what they may decide about; their name stays out."""
+
+    subject: str
+    """``subject:`` and an HMAC of who they are at the provider."""
+    roles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
     """What verifiers know beforehand."""
 
@@ -74,6 +98,9 @@ class Trust:
     """How old the revocation list may be."""
     policies: tuple[TrustedPolicy, ...]
     approvers: tuple[TrustedApprover, ...]
+    log_ins: tuple[TrustedLogIn, ...] = ()
+    """Empty where every decision takes its person's own key."""
+    subjects: tuple[TrustedSubject, ...] = ()
 
     def policy(self, digest: str) -> TrustedPolicy | None:
         """Return the policy of that digest, or ``None``."""
@@ -82,6 +109,14 @@ class Trust:
     def approver(self, key: str) -> TrustedApprover | None:
         """Return whose key it is, or ``None``."""
         return next((approver for approver in self.approvers if approver.key == key), None)
+
+    def log_in(self, key: str, issuer: str) -> TrustedLogIn | None:
+        """Return how far a service's key counts for a provider's log-ins, or ``None``."""
+        return next((each for each in self.log_ins if (each.key, each.issuer) == (key, issuer)), None)
+
+    def subject(self, subject: str) -> TrustedSubject | None:
+        """Return who decides by logging in, or ``None``."""
+        return next((each for each in self.subjects if each.subject == subject), None)
 
 
 class _In(BaseModel):
@@ -100,6 +135,18 @@ class _ApproverIn(_In):
     roles: list[str]
 
 
+class _LogInIn(_In):
+    key: str
+    issuer: str = Field(min_length=1)
+    roles: list[str] = Field(min_length=1)
+    minutes: float = Field(gt=0, le=24 * 60)
+
+
+class _SubjectIn(_In):
+    subject: Annotated[str, Field(pattern=r"^subject:[0-9a-f]{64}$")]
+    roles: list[str]
+
+
 class _TrustIn(_In):
     origin: str = Field(min_length=1)
     registries: list[str] = []
@@ -111,6 +158,8 @@ class _TrustIn(_In):
     revocation_hours: float = Field(default=REVOCATION_HOURS, gt=0)
     policies: list[_PolicyIn] = []
     approvers: list[_ApproverIn] = []
+    log_ins: list[_LogInIn] = []
+    subjects: list[_SubjectIn] = []
 
 
 def load_trust(path: Path) -> Trust:
@@ -133,8 +182,9 @@ def load_trust(path: Path) -> Trust:
         raise UsageError(f"{path} is no trust file: {where}: {first['msg']}.") from error
     if read.quorum > len(read.witnesses):
         raise UsageError(f"{path} asks for {read.quorum} witnesses and names {len(read.witnesses)}.")
-    for key in (*read.passport_keys, *(approver.key for approver in read.approvers)):
+    for key in (*read.passport_keys, *(each.key for each in read.approvers), *(each.key for each in read.log_ins)):
         parse_public(key)
+    _require_keys_apart(read, path)
     return Trust(
         origin=read.origin,
         registries=tuple(read.registries),
@@ -154,7 +204,30 @@ def load_trust(path: Path) -> Trust:
             for policy in read.policies
         ),
         approvers=tuple(TrustedApprover(key=each.key, roles=tuple(each.roles)) for each in read.approvers),
+        log_ins=tuple(
+            TrustedLogIn(key=each.key, issuer=each.issuer, roles=tuple(each.roles), minutes=each.minutes)
+            for each in read.log_ins
+        ),
+        subjects=tuple(TrustedSubject(subject=each.subject, roles=tuple(each.roles)) for each in read.subjects),
     )
+
+
+def _require_keys_apart(read: _TrustIn, path: Path) -> None:
+    """Return when no key that signs over log-ins is trusted for anything else, and nothing stands there twice.
+
+    Raises:
+        UsageError: one is.
+    """
+    others = {parse_public(key) for key in (*read.passport_keys, *(each.key for each in read.approvers))}
+    others |= {parse_vkey(key).public for key in (*read.log_keys, *read.witnesses) if read.log_ins}
+    if any(parse_public(each.key) in others for each in read.log_ins):
+        raise UsageError(f"{path} trusts one key both to sign over log-ins and for something else.")
+    for what, found in (
+        ("log-in", [(each.key, each.issuer) for each in read.log_ins]),
+        ("subject", [each.subject for each in read.subjects]),
+    ):
+        if len(set(found)) < len(found):
+            raise UsageError(f"{path} names one {what} twice.")
 
 
 def trust_text(trust: Trust) -> str:
@@ -180,6 +253,17 @@ def trust_text(trust: Trust) -> str:
         ]
     for approver in trust.approvers:
         lines += ["", "[[approvers]]", f"key = {_toml(approver.key)}", f"roles = {_toml(approver.roles)}"]
+    for each in trust.log_ins:
+        lines += [
+            "",
+            "[[log_ins]]",
+            f"key = {_toml(each.key)}",
+            f"issuer = {_toml(each.issuer)}",
+            f"roles = {_toml(each.roles)}",
+            f"minutes = {float(each.minutes)}",
+        ]
+    for person in trust.subjects:
+        lines += ["", "[[subjects]]", f"subject = {_toml(person.subject)}", f"roles = {_toml(person.roles)}"]
     return _HEADER + "\n".join(lines) + "\n"
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from audits.ledger.keys import load_key, load_keys, waiting
+from audits.ledger.keys import LOG_IN_FILE, load_key, load_keys, waiting
 from audits.passport.trust import load_trust
 from gatekeeper.cli.settings import Settings
 from gatekeeper.core.errors import UsageError
@@ -18,7 +18,7 @@ from gatekeeper.pipeline.dead_runs import end_dead_runs
 from gatekeeper.pipeline.lapse import lapse
 from gatekeeper.pipeline.moves import recover
 from gatekeeper.pipeline.notary import Notary
-from gatekeeper.pipeline.principal import Principal
+from gatekeeper.pipeline.principal import AtProvider, Principal
 from gatekeeper.pipeline.rotate import FILES, finish
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store.database import open_store
@@ -28,11 +28,20 @@ from policies.policy import Policy
 PRINCIPALS_FILE = "principals.toml"
 
 
+class _LogInIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    issuer: str = Field(min_length=1, max_length=500)
+    sub: str | None = Field(default=None, min_length=1, max_length=255)
+    email: str | None = Field(default=None, pattern=r"^[\x21-\x3f\x41-\x7e]+@[\x21-\x3f\x41-\x7e]+$")
+
+
 class _PersonIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     roles: tuple[str, ...]
     key: str | None = None
+    log_in: _LogInIn | None = None
 
 
 class _PrincipalsIn(BaseModel):
@@ -97,6 +106,7 @@ def open_notary(settings: Settings) -> Notary:
     home = settings.home_dir
     finish_rotation(settings)
     keys = load_keys(home / "keys")
+    log_in = home / "keys" / LOG_IN_FILE
     return Notary(
         trust=load_trust(settings.trust_file),
         log=keys.log,
@@ -104,6 +114,7 @@ def open_notary(settings: Settings) -> Notary:
         witnesses=settings.witnesses,
         passports_dir=home / "passports",
         revocations_file=home / "revocations.json",
+        log_in=load_key(log_in) if log_in.exists() else None,
     )
 
 
@@ -169,4 +180,31 @@ def load_principals(path: Path) -> Mapping[str, Principal]:
         raise UsageError(
             f"{path} is no list of people: {first}.", hint='Write them as [people."NAME"] with roles = ["approver"].'
         ) from error
-    return {name: Principal(name=name, roles=person.roles, key=person.key) for name, person in read.people.items()}
+    people = {
+        name: Principal(name=name, roles=person.roles, key=person.key, log_in=_at_provider(path, name, person.log_in))
+        for name, person in read.people.items()
+    }
+    at_provider = [person.log_in for person in people.values() if person.log_in is not None]
+    for twice in (each for each in at_provider if at_provider.count(each) > 1):
+        raise UsageError(
+            f"{path} gives one log-in ({twice.claim} {twice.value}) to two people.", hint="Give each person their own."
+        )
+    return people
+
+
+def _at_provider(path: Path, name: str, log_in: _LogInIn | None) -> AtProvider | None:
+    """Return who a person is at their provider; of e-mail addresses the spelling in small letters counts.
+
+    Raises:
+        UsageError: they are named by two claims, or by none.
+    """
+    if log_in is None:
+        return None
+    if (log_in.sub is None) == (log_in.email is None):
+        raise UsageError(
+            f"{path}: the log-in of {name} is named by one of sub and email.",
+            hint='Write log_in = { issuer = "https://…", sub = "…" }.',
+        )
+    if log_in.sub is not None:
+        return AtProvider(issuer=log_in.issuer, claim="sub", value=log_in.sub)
+    return AtProvider(issuer=log_in.issuer, claim="email", value=str(log_in.email).lower())

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from gatekeeper.cli.log_in_settings import LogInSettings, WorkloadSettings
 from gatekeeper.cli.webhook_settings import IntakeSettings, WebhookSettings
 from gatekeeper.core.errors import UsageError
 
@@ -87,6 +88,12 @@ class Settings(BaseSettings):
     """Where events may be sent."""
     intake: IntakeSettings = IntakeSettings()
     """Whether versions that others register become updates."""
+    log_in: LogInSettings | None = None
+    """Log-ins at an OpenID provider."""
+    log_in_secret: SecretStr = SecretStr("")
+    """The client's secret there; from the environment alone."""
+    workloads: tuple[WorkloadSettings, ...] = ()
+    """Programs that come with a token of their platform."""
 
     @classmethod
     def settings_customise_sources(
@@ -237,6 +244,11 @@ def load_settings(start: Path | None = None) -> Settings:
         raise UsageError(
             f"{path} is no TOML: {error}.", hint="Mend it, or remove it and run gatekeeper init."
         ) from error
+    if "log_in_secret" in values:
+        raise UsageError(
+            f"{path} holds a secret: log_in_secret.",
+            hint="Put it into a file that only you can read, and name that as client_secret_file.",
+        )
     try:
         return Settings(**{**values, "root": root})
     except ValidationError as error:

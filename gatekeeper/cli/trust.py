@@ -7,7 +7,8 @@ import typer
 from audits.ledger.events import Event
 from audits.ledger.keys import Keys, load_keys
 from audits.ledger.log import append
-from audits.passport.trust import Trust, load_trust, trust_text
+from audits.passport.trust import Trust, TrustedLogIn, load_trust, trust_text
+from gatekeeper.cli.log_in import trusted_log_ins
 from gatekeeper.cli.opening import PRINCIPALS_FILE, load_principals, open_policy
 from gatekeeper.cli.screen import console, print_json
 from gatekeeper.cli.settings import Settings, load_settings
@@ -75,13 +76,17 @@ def pin_trust(settings: Settings, former: Trust | None, *, replace: bool = False
         UsageError: keys, principals or policy are missing or wrong.
     """
     keys = keys or load_keys(settings.home_dir / "keys")
+    principals = load_principals(settings.root / PRINCIPALS_FILE)
+    log_ins, subjects = trusted_log_ins(settings, principals, keys)
     trust = pinned(
         former,
         log=keys.log,
         passport=keys.passport,
         registry_id=registry_id(settings.resolved_tracking_uri),
         policies=[open_policy(settings)],
-        principals=load_principals(settings.root / PRINCIPALS_FILE),
+        principals=principals,
+        log_ins=log_ins,
+        subjects=subjects,
         replace=replace,
     )
     if trust == former:
@@ -114,6 +119,8 @@ def differences(former: Trust | None, trust: Trust) -> list[str]:
         ("passport key", former.passport_keys if former else (), trust.passport_keys),
         ("policy", former.policies if former else (), trust.policies),
         ("approver", former.approvers if former else (), trust.approvers),
+        ("key for log-ins", former.log_ins if former else (), trust.log_ins),
+        ("approver by log-in", former.subjects if former else (), trust.subjects),
     ):
         changes += [f"trusted now: {what} {_short(each)}" for each in after if each not in before]
         changes += [f"no longer trusted: {what} {_short(each)}" for each in before if each not in after]
@@ -124,4 +131,6 @@ def _short(each: object) -> str:
     if isinstance(each, str):
         return each
     roles = ", ".join(getattr(each, "roles", ()))
-    return f"{getattr(each, 'digest', None) or getattr(each, 'key', '')} ({roles})"
+    known_by = next((str(found) for name in ("digest", "key", "subject") if (found := getattr(each, name, None))), "")
+    issuer = f" at {each.issuer}, up to {each.minutes:g} minutes" if isinstance(each, TrustedLogIn) else ""
+    return f"{known_by}{issuer} ({roles})"

@@ -3,7 +3,8 @@
 Checked in this order, so that the first failure names itself: the update waits for a decision; policy, time,
 champion and anchor are those of the verdict; the verdict is no BLOCK; the person is known, holds a role the policy
 asks for, and played no part the policy excludes; verifiers trust this policy and this person's key; the person has
-not decided already. What is kept is signed with the person's own key, so that nothing a program says can approve.
+not decided already. What is kept is signed with the person's own key, or by the service over the person's recent
+log-in where verifiers accept that, so that nothing a program says can approve.
 """
 
 from dataclasses import dataclass
@@ -21,9 +22,10 @@ from gatekeeper.core.errors import NotEntitled, StateError, UsageError
 from gatekeeper.core.states import State
 from gatekeeper.core.verdict import Outcome
 from gatekeeper.pipeline.erase import require_told_apart
+from gatekeeper.pipeline.log_in import require_log_in
 from gatekeeper.pipeline.parts import part_in
 from gatekeeper.pipeline.principal import CHAMPION, Principal
-from gatekeeper.pipeline.signatures import SigningKey, public_of, signed
+from gatekeeper.pipeline.signatures import OverLogIn, SigningKey, public_of, signed
 from gatekeeper.pipeline.standing import binding_of, deadline_of, needed_for, require_current
 from gatekeeper.pipeline.waivers.counted import require_waivers
 from gatekeeper.pipeline.workspace import Workspace
@@ -169,7 +171,7 @@ def _record(
     moment: datetime,
 ) -> Decided:
     principal = require_entitled(workspace, session, row, person, policy)
-    require_own_key(workspace, principal, policy, key)
+    require_signer(workspace, session, principal, policy, key, roles=policy.approvals.roles, moment=moment)
     if decision is Decision.APPROVE:
         require_told_apart(workspace, session, row, person)
         require_waivers(workspace, session, row, binding_of(session, row)[1], policy, moment=moment)
@@ -239,6 +241,29 @@ def decision_about(
 def rfc3339(moment: datetime) -> str:
     """Return a moment in UTC as decisions write it, to the second."""
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def require_signer(
+    workspace: Workspace,
+    session: Session,
+    principal: Principal,
+    policy: Policy,
+    key: SigningKey,
+    *,
+    roles: tuple[str, ...],
+    moment: datetime,
+) -> None:
+    """Return when the key is this person's, or stands for their log-in, and verifiers would accept it and the policy.
+
+    Raises:
+        StateError: the person has no key, or the trust file lacks it, the log-in or the policy.
+        UsageError: the key or the log-in is another one.
+    """
+    if isinstance(key, OverLogIn):
+        require_log_in(workspace, session, principal, key, roles=roles, moment=moment)
+        workspace.notary.require_pinned(policy)
+    else:
+        require_own_key(workspace, principal, policy, key)
 
 
 def require_own_key(workspace: Workspace, principal: Principal, policy: Policy, key: SigningKey) -> None:

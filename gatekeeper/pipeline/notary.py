@@ -9,7 +9,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from audits.ledger.note import verifier_key
 from audits.passport.dsse import public_text
-from audits.passport.trust import REVOCATION_HOURS, Trust, TrustedApprover, TrustedPolicy
+from audits.passport.trust import (
+    REVOCATION_HOURS,
+    Trust,
+    TrustedApprover,
+    TrustedLogIn,
+    TrustedPolicy,
+    TrustedSubject,
+)
 from gatekeeper.core.errors import StateError
 from gatekeeper.pipeline.principal import ANCHOR, CHAMPION, Principal
 from policies.policy import Policy
@@ -30,6 +37,8 @@ class Notary:
     """One folder per model, one file per alias and version."""
     revocations_file: Path
     """The newest revocation list."""
+    log_in: Ed25519PrivateKey | None = field(default=None, repr=False)
+    """Signs people's decisions over their log-ins, and nothing else; ``None`` where nobody decides that way."""
 
     def require_pinned(self, policy: Policy) -> None:
         """Return when verifiers would accept this policy's verdicts.
@@ -81,6 +90,8 @@ def pin(
     registry_id: str,
     policies: Iterable[Policy],
     principals: Mapping[str, Principal],
+    log_ins: Iterable[TrustedLogIn] = (),
+    subjects: Iterable[TrustedSubject] = (),
     replace: bool = False,
 ) -> Trust:
     """Return the trust that fits the installation as it is now.
@@ -91,7 +102,9 @@ def pin(
         passport: key that signs passports now.
         registry_id: of the registry that is used now.
         policies: whose verdicts count from now on.
-        principals: people by name; those without a key cannot decide.
+        principals: people by name; those without a key cannot decide, except by logging in.
+        log_ins: keys that sign over log-ins, and how far they count.
+        subjects: whoever decides that way.
         replace: whether to trust nothing but what is there now: what was admitted under a former policy, or by a
             former approver, is then refused.
     """
@@ -106,6 +119,8 @@ def pin(
     digests = {policy.digest for policy in present}
     old_policies = [policy for policy in (kept.policies if kept else ()) if policy.digest not in digests]
     old_people = [person for person in (kept.approvers if kept else ()) if person.key not in people]
+    services = {(each.key, each.issuer): each for each in (*(kept.log_ins if kept else ()), *log_ins)}
+    logged_in = {each.subject: each for each in (*(kept.subjects if kept else ()), *subjects)}
     return Trust(
         origin=origin,
         registries=_with(kept.registries if kept else (), registry_id),
@@ -117,6 +132,8 @@ def pin(
         revocation_hours=former.revocation_hours if former is not None else REVOCATION_HOURS,
         policies=(*old_policies, *present),
         approvers=(*old_people, *people.values()),
+        log_ins=tuple(services.values()),
+        subjects=tuple(logged_in.values()),
     )
 
 

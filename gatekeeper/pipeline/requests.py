@@ -12,7 +12,7 @@ from audits.passport.decision import SignedDecision
 from audits.passport.dsse import key_id, parse_public
 from gatekeeper.core.digests import sha256_bytes
 from gatekeeper.core.errors import NotEntitled, StateError, UsageError
-from gatekeeper.pipeline.approve import require_own_key, rfc3339
+from gatekeeper.pipeline.approve import require_signer, rfc3339
 from gatekeeper.pipeline.erase import require_told_apart
 from gatekeeper.pipeline.parts import part_in
 from gatekeeper.pipeline.principal import ACTOR, Principal
@@ -173,7 +173,7 @@ def _record(
     if request.state not in waiting or signer.moment >= ends:
         raise StateError(f"Request {request.id} is not open any more.", hint="Ask for it again.")
     principal = require_role(workspace, person, roles)
-    require_own_key(workspace, principal, signer.policy, key)
+    require_signer(workspace, session, principal, signer.policy, key, roles=roles, moment=signer.moment)
     row = updates.require(session, request.update_id)
     if (part := part_in(workspace, session, row, person)) is not None:
         raise NotEntitled(f"{person} {part} this update and cannot decide about it.", hint="Somebody else has to.")

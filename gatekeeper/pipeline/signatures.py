@@ -1,11 +1,11 @@
-"""How a decision comes to carry its person's signature: by a key on this machine, or before it arrived here.
+"""How a decision comes to be signed: by its person's key, here or before it arrived, or by the service over a log-in.
 
 Whoever calls the service signs where their key is and sends the envelope. What the envelope says must be, word for
 word, what would have been signed here: another digest, another request, another time is another decision.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from audits.passport.decision import SignedDecision, read_decision, sign_decision
 from audits.passport.dsse import public_text
+from audits.passport.log_in import LogIn, sign_for_log_in
 from gatekeeper.core.errors import StateError
 
 _REQUEST_ID: Final = re.compile(r"req-[0-9a-f]{16}")
@@ -39,13 +40,24 @@ class SignedElsewhere:
         return None
 
 
-SigningKey: TypeAlias = Ed25519PrivateKey | SignedElsewhere
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverLogIn:
+    """The service signs in the person's place, over what was verified of their log-in."""
+
+    key: Ed25519PrivateKey = field(repr=False)
+    """The installation's own for this, which signs nothing else."""
+    log_in: LogIn
+
+
+SigningKey: TypeAlias = Ed25519PrivateKey | SignedElsewhere | OverLogIn
 """What makes a person's signature."""
 
 
 def public_of(key: SigningKey) -> str:
-    """Return the public half, as text."""
-    return key.public if isinstance(key, SignedElsewhere) else public_text(key)
+    """Return the public half of what signs, as text."""
+    if isinstance(key, SignedElsewhere):
+        return key.public
+    return public_text(key.key if isinstance(key, OverLogIn) else key)
 
 
 def signed(decision: SignedDecision, key: SigningKey) -> str:
@@ -55,6 +67,8 @@ def signed(decision: SignedDecision, key: SigningKey) -> str:
         StateError: what arrived signed is another decision.
         VerificationError: what arrived is no envelope of this person.
     """
+    if isinstance(key, OverLogIn):
+        return sign_for_log_in(decision, key.log_in, key.key)
     if not isinstance(key, SignedElsewhere):
         return sign_decision(decision, key)
     found = key.about(decision.action, decision.update)

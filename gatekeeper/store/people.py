@@ -37,6 +37,11 @@ def pseudonym(session: Session, lookup: str) -> str | None:
     return session.scalars(select(PersonRow.pseudonym).where(PersonRow.lookup == lookup)).one_or_none()
 
 
+def own_key(session: Session, lookup: str) -> bytes | None:
+    """Return the key of the person that ``lookup`` finds; ``None`` for somebody unknown or erased."""
+    return session.scalars(select(PersonRow.key).where(PersonRow.lookup == lookup)).one_or_none()
+
+
 def display_name(session: Session, pseudonym: str) -> str | None:
     """Return who a pseudonym is, or ``None`` when nobody wrote it down or it was erased."""
     row = session.get(PersonRow, pseudonym)

@@ -9,12 +9,13 @@ from people import PEOPLE, person
 from quick_world import quick_workspace
 from registry import FakeRegistry
 from service_world import Person, World, settings, token_for
+from sqlalchemy import select, text
 
 from api.app import create_app
-from api.dashboard.app import Dashboard
 from api.dashboard.door import safe_path
-from api.dashboard.sessions import LASTS, Sessions
+from api.dashboard.sessions import IDLE, LASTS, Sessions
 from gatekeeper.store import tokens
+from gatekeeper.store.tables import SessionRow
 
 
 class Clock:
@@ -144,12 +145,21 @@ def test_a_session_id_that_somebody_else_chose_is_never_taken_over(world):
     assert browser.get("/").status_code == 200
 
 
-def test_a_session_ends_after_eight_hours(world):
+def clocked(world):
+    """Sessions of a service by a clock that the test moves."""
     clock = Clock()
-    app = Dashboard(world.app, service=world.app.state.service, sessions=Sessions(now=clock))
-    browser = Browser(app)
+    world.app.state.service.sessions = Sessions(world.workspace.store, now=clock)
+    return clock
+
+
+def test_a_session_ends_after_eight_hours_however_much_it_is_used(world):
+    clock = clocked(world)
+    browser = Browser(world.app)
     browser.sign_in(world.dana.token)
-    clock.now += LASTS - timedelta(seconds=1)
+    for _ in range(15):
+        clock.now += timedelta(minutes=30)
+        assert browser.get("/updates").status_code == 200
+    clock.now += timedelta(minutes=30) - timedelta(seconds=1)
     assert browser.get("/updates").status_code == 200
 
     clock.now += timedelta(seconds=1)
@@ -159,6 +169,74 @@ def test_a_session_ends_after_eight_hours(world):
     assert ended.status_code == 401
     assert "Your session has ended" in Page(ended.text).text
     assert Page(ended.text).form("/sign-in")["fields"]["onward"] == "/updates"
+
+
+def test_a_session_that_nobody_uses_ends_after_an_hour(world):
+    clock = clocked(world)
+    browser = Browser(world.app)
+    browser.sign_in(world.dana.token)
+    clock.now += timedelta(minutes=59)
+    assert browser.get("/updates").status_code == 200
+
+    clock.now += timedelta(minutes=60)
+
+    assert timedelta(hours=1) == IDLE
+    assert browser.get("/updates").status_code == 401
+
+
+def test_a_session_outlives_the_process_and_counts_in_every_one(world, workspace, policy):
+    browser = browser_of(world, "dana")
+    again = Browser(create_app(workspace, settings(policy, None)))
+    again.client.cookies = browser.client.cookies
+
+    assert again.get("/updates").status_code == 200
+
+    again.send("/sign-out", again.page("/").form("/sign-out")["fields"])
+    assert browser.get("/updates").status_code in {303, 401}
+
+
+def test_the_database_holds_nothing_that_lets_anybody_in(world):
+    browser = browser_of(world, "dana")
+    held = browser.client.cookies["gatekeeper-session"]
+
+    with world.workspace.store.engine.connect() as connection:
+        rows = connection.execute(text("SELECT * FROM sessions")).all()
+
+    assert len(rows) == 1
+    assert held not in str(rows)
+    assert world.dana.token not in str(rows)
+    assert browser.page("/").form("/sign-out")["fields"]["word"] not in str(rows)
+
+
+def test_what_the_database_holds_is_no_cookie(world):
+    browser_of(world, "dana")
+    with world.workspace.store.reading() as session:
+        row = session.scalars(select(SessionRow)).one()
+
+    for value in (row.id, row.digest, row.digest.removeprefix("sha256:")):
+        thief = Browser(world.app)
+        thief.client.cookies.set("gatekeeper-session", value)
+        assert thief.get("/updates").status_code == 401
+
+
+def test_somebody_can_sign_out_everywhere(world):
+    first, second, other = browser_of(world, "dana"), browser_of(world, "dana"), browser_of(world, "kim")
+    form = next(each for each in first.page("/signed-in").forms if each["fields"].get("do") == "end")
+
+    sent = first.send("/signed-in", form["fields"])
+
+    assert sent.headers["Location"] == "/sign-in"
+    assert [each.get("/updates").status_code for each in (first, second, other)] == [401, 401, 200]
+
+
+def test_a_token_typed_in_gives_no_token_of_a_log_in(world):
+    browser = browser_of(world, "dana")
+    word = browser.page("/signed-in").form("/signed-in")["fields"]["word"]
+
+    answered = browser.send("/signed-in", {"word": word, "do": "token"})
+
+    assert answered.status_code == 403
+    assert "gl_" not in answered.text
 
 
 def test_a_session_ends_with_its_token(world):
@@ -206,15 +284,6 @@ def test_signing_out_takes_the_sessions_own_word(world):
 
     assert answered.status_code == 403
     assert browser.get("/").status_code == 200
-
-
-def test_the_oldest_session_goes_when_there_are_too_many(monkeypatch):
-    monkeypatch.setattr("api.dashboard.sessions._MOST", 2)
-    sessions = Sessions()
-
-    ids = [sessions.begin(f"gk_{each}")[0] for each in range(3)]
-
-    assert [sessions.find(each) is not None for each in ids] == [False, True, True]
 
 
 @pytest.mark.parametrize(

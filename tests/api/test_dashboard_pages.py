@@ -12,6 +12,7 @@ from api.dashboard.rendering import POLICY
 from gatekeeper.core.errors import RegistryError
 
 PATHS = {
+    "signed in": "/signed-in",
     "fleet": "/",
     "approvals": "/approvals",
     "updates": "/updates",
@@ -85,7 +86,8 @@ def test_every_page_is_tried_here():
 
     tried = {path.format(waiting="{update_id}", blocked="{update_id}", new="{update_id}") for path in PATHS.values()}
     tried = {path.replace("/ledger/3", "/ledger/{seq}").replace("/models/quick", "/models/{model}") for path in tried}
-    assert read - tried == {"/sign-in", "/static/{name}", "/updates/{update_id}/{action}"}
+    at_the_provider = {"/sign-in/provider", "/sign-in/return"}
+    assert read - tried - at_the_provider == {"/sign-in", "/static/{name}", "/updates/{update_id}/{action}"}
 
 
 def test_without_a_session_no_page_says_anything(shown):

@@ -15,14 +15,16 @@ from audits.passport.check import Where, check_passport
 from audits.passport.decision import SignedDecision, sign_decision
 from audits.passport.dsse import key_id, public_text
 from audits.passport.issue import GateResult, ProvenLeaf, issue_passport
+from audits.passport.log_in import LogIn, sign_for_log_in, subject_of
 from audits.passport.revocations import write_revocations
 from audits.passport.subject import Held
-from audits.passport.trust import Trust, TrustedApprover, TrustedPolicy
+from audits.passport.trust import Trust, TrustedApprover, TrustedLogIn, TrustedPolicy, TrustedSubject
 from gatekeeper.core.digests import sha256_bytes
 from gatekeeper.core.update import Manifest, ManifestEntry
 
 NOW = datetime(2030, 1, 2, 12, tzinfo=UTC)
 ORIGIN = "gatekeeper.local/test"
+ISSUER = "https://id.example"
 
 
 def key(name):
@@ -31,6 +33,11 @@ def key(name):
 
 def person(name):
     return "person:" + hashlib.sha256(name.encode()).hexdigest()
+
+
+def subject(name):
+    """Who somebody is at the provider."""
+    return subject_of(hashlib.sha256(name.encode()).digest(), ISSUER, "sub", name)
 
 
 def file(path, body):
@@ -47,6 +54,7 @@ class World:
         self.roles = {"ana": ("approver",), "bo": ("approver",), "cy": ("admin",), "di": ("admin",)}
         self.decided = [("ana", "promote")]
         self.actors = {}
+        self.logged_in = {}
         self.submitter, self.outcome = "eve", "ADMIT"
         self.valid_from, self.valid_until = NOW, None
         self.expires = NOW + timedelta(hours=1)
@@ -94,12 +102,34 @@ class World:
                 TrustedApprover(key=public_text(key(name)), roles=roles) for name, roles in self.roles.items()
             ),
         }
+        if self.logged_in:
+            values["log_ins"] = (
+                TrustedLogIn(key=public_text(key("service")), issuer=ISSUER, roles=("approver",), minutes=15.0),
+            )
+            values["subjects"] = tuple(
+                TrustedSubject(subject=subject(name), roles=roles) for name, roles in self.roles.items()
+            )
         return Trust(**{**values, **changed})
 
     def revocations(self, *, revoked=(), current=None, issued=NOW):
         return write_revocations(
             sequence=1, issued=issued, revoked=tuple(revoked), current=current or {}, key=key("passport")
         )
+
+    def signed(self, name, decision):
+        """A decision by its person's own key; for those in ``logged_in`` by the service's, with what is changed."""
+        if name not in self.logged_in:
+            return key(name), sign_decision(decision, key(name))
+        changed = dict(self.logged_in[name])
+        signer = key(changed.pop("key", "service"))
+        says = {
+            "issuer": ISSUER,
+            "subject": subject(name),
+            "auth_time": written(NOW - timedelta(minutes=10)),
+            "amr": ("pwd", "otp"),
+            "acr": None,
+        }
+        return signer, sign_for_log_in(decision, LogIn(**{**says, **changed}), signer)
 
     def passport(self):
         digests = {
@@ -131,9 +161,9 @@ class World:
                 **digests,
                 **self.decision_says,
             }
-            envelope = sign_decision(SignedDecision(**says), key(name))
+            signer, envelope = self.signed(name, SignedDecision(**says))
             logged = {
-                "key": key_id(key(name).public_key().public_bytes_raw()),
+                "key": key_id(signer.public_key().public_bytes_raw()),
                 "envelope_digest": sha256_bytes(envelope.encode()),
                 **self.logged_says,
             }

@@ -28,7 +28,7 @@ from gatekeeper.store.tables.people import PersonRow, TextRow
 from gatekeeper.store.tables.queue import QueueEventRow, QueueRow
 from gatekeeper.store.tables.root import DIGEST, ID, NAME, PSEUDONYM, Table
 from gatekeeper.store.tables.rows import ReleaseRow, RowCountsRow
-from gatekeeper.store.tables.service import AnswerRow, TokenRow
+from gatekeeper.store.tables.service import AnswerRow, SessionRow, SpentRow, TokenRow
 from gatekeeper.store.tables.webhooks import DeliveryRow, DeliveryState, EndpointRow, EndpointState
 from gatekeeper.store.tables.words import (
     Decision,
@@ -83,6 +83,8 @@ __all__ = [
     "RevocationRow",
     "RowCountsRow",
     "RunRow",
+    "SessionRow",
+    "SpentRow",
     "SuiteUseRow",
     "Table",
     "TextRow",

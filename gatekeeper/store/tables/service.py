@@ -48,3 +48,37 @@ class AnswerRow(Table):
     begun: Mapped[datetime] = mapped_column(UtcDateTime)
     expires: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     """From when on the key may be used for something else."""
+
+
+class SessionRow(Table):
+    """Somebody who signed in. What the browser holds is nowhere: it is random, and kept as its plain digest."""
+
+    __tablename__ = "sessions"
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    digest: Mapped[str] = mapped_column(DIGEST, unique=True)
+    """SHA-256 of what the browser, or the caller, holds."""
+    bearer: Mapped[bool]
+    """Whether it is sent as a token, by a program of its person's; else as a cookie, by a browser."""
+    holder: Mapped[str] = mapped_column(PSEUDONYM, index=True)
+    token: Mapped[str | None] = mapped_column(DIGEST)
+    """Of the token it was begun with, by its id, or of single-user mode; ``None`` after a log-in at a provider."""
+    log_in: Mapped[Plain] = mapped_column(CanonicalJson, nullable=False)
+    """What the provider said, without a name; empty where a token was typed in."""
+    begun: Mapped[datetime] = mapped_column(UtcDateTime)
+    seen: Mapped[datetime] = mapped_column(UtcDateTime)
+    """Last use, to the minute."""
+    ends: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    """However much it is used."""
+    ended: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When somebody ended it."""
+
+
+class SpentRow(Table):
+    """Something that counts once, and was used: the state of a log-in that came back."""
+
+    __tablename__ = "spent"
+
+    digest: Mapped[str] = mapped_column(DIGEST, primary_key=True)
+    expires: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    """From when on it counts no more in any case."""

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision: Final = "0009"
-down_revision: Final = "0007"
+down_revision: Final = "0008"
 
 
 def _when(name: str, *, nullable: bool = False) -> sa.Column[object]:
