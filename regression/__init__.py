@@ -22,6 +22,8 @@ from regression.plan import Plan, SuitePlan, Wanted, items_needed, joint_plan, m
 from regression.progress import Standing
 from regression.sequential import EProcess, Sequential, sequentially
 from regression.session import Session
+from regression.shards import Answer as ShardAnswer
+from regression.shards import Executor, ShardError, Task
 from regression.sources import open_suite
 from regression.spending import Spending, spend
 from regression.suites import (
@@ -47,6 +49,7 @@ __all__ = [
     "Decoding",
     "Drift",
     "EProcess",
+    "Executor",
     "Flips",
     "GenerateItem",
     "ItemResult",
@@ -62,6 +65,8 @@ __all__ = [
     "RegressionError",
     "Sequential",
     "Session",
+    "ShardAnswer",
+    "ShardError",
     "Spending",
     "Standing",
     "Suite",
@@ -69,6 +74,7 @@ __all__ = [
     "SuiteKind",
     "SuitePlan",
     "SuiteResult",
+    "Task",
     "TextItem",
     "UnmeasuredError",
     "Wanted",
