@@ -22,7 +22,6 @@ from regression.plan import Plan, SuitePlan, Wanted, items_needed, joint_plan, m
 from regression.progress import Standing
 from regression.sequential import EProcess, Sequential, sequentially
 from regression.session import Session
-from regression.shards import Answer as ShardAnswer
 from regression.shards import Executor, ShardError, Task
 from regression.sources import open_suite
 from regression.spending import Spending, spend
@@ -65,7 +64,6 @@ __all__ = [
     "RegressionError",
     "Sequential",
     "Session",
-    "ShardAnswer",
     "ShardError",
     "Spending",
     "Standing",

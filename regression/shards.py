@@ -52,6 +52,18 @@ class Task:
     """One per item, in the order in which the rounds' batches hold them."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """A shard that came back."""
+
+    name: str
+    """Of its task."""
+    answers: tuple[Answer, ...]
+    """In the order of the task's keys."""
+    where: str
+    """Who computed it, for people."""
+
+
 class Executor(Protocol):
     """Computes shards elsewhere."""
 
@@ -68,8 +80,8 @@ class Executor(Protocol):
         """
         ...
 
-    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, tuple[Answer, ...]]]:
-        """Yield each shard's answers in the order of its keys, shards in any order; each shard once.
+    def run(self, tasks: Sequence[Task]) -> Iterator[Done]:
+        """Yield each shard once, in any order.
 
         Raises:
             ShardError: a shard could not be computed; nothing is yielded for it.

@@ -111,21 +111,21 @@ class Walk:
         """Have shards computed; each is checked, stored and kept as it comes back."""
         wanted = {shard.name: shard for shard in shards}
         meter.begin()
-        for task, answers in executor.run([self._task(shard) for shard in shards]):
-            shard = wanted.pop(task.name)
-            found = accepted(self.work, shard, answers, self.about, self.most)
+        for done in executor.run([self._task(shard) for shard in shards]):
+            shard = wanted.pop(done.name)
+            found = accepted(self.work, shard, done.answers, self.about, self.most)
             self.cache.put(found.values())
             fresh = [n for n in found if n not in self.known]
             self.known |= found
-            self._keep(shard)
+            self._keep(shard, f", by {done.where}")
             meter.computed(len(fresh), sum(self.work.sizes[n] for n in fresh))
             meter.begin()
         if wanted:
             raise ShardError(f"{len(wanted)} shards did not come back.")
 
-    def _keep(self, shard: Shard) -> None:
+    def _keep(self, shard: Shard, by: str = "") -> None:
         if self.keeper is not None:
-            says = f"{self.work.suite.name[:60]}, {len(self.known)} of {len(self.work.sizes)} items"
+            says = f"{self.work.suite.name[:40]}, {len(self.known)} of {len(self.work.sizes)} items{by}"
             self.keeper.keep(shard.name, write_answers([self.known[n] for n in shard.members]), says=says)
 
     def _task(self, shard: Shard) -> Task:

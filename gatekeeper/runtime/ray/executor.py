@@ -17,8 +17,8 @@ from typing import Any
 from gatekeeper.runtime.ray.cluster import quiet
 from gatekeeper.runtime.ray.messages import error_of, line, plain_ref, plain_task, read, write_suite_body
 from gatekeeper.runtime.ray.options import RayOptions
-from regression import ModelRef, ShardAnswer, ShardError, Task
-from regression.shards import read_answers
+from regression import ModelRef, ShardError, Task
+from regression.shards import Done, read_answers
 
 _MOMENT = 0.2
 _SILENT = 30.0
@@ -66,13 +66,12 @@ class RayExecutor:
                 self._about[digest, dtype] = found
         return dict(self._about[digest, dtype])
 
-    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, tuple[ShardAnswer, ...]]]:
+    def run(self, tasks: Sequence[Task]) -> Iterator[Done]:
         """Compute every shard on the cluster."""
-        named = {task.name: task for task in tasks}
         suites = {task.suite.digest: task.suite for task in tasks}
         bodies = {digest: write_suite_body(suite).decode() for digest, suite in suites.items()}
-        for name, said in self._asked({name: plain_task(task) for name, task in named.items()}, bodies):
-            yield named[name], read_answers(said["answers"].encode())
+        for name, said in self._asked({task.name: plain_task(task) for task in tasks}, bodies):
+            yield Done(name=name, answers=read_answers(said["answers"].encode()), where=str(said["where"]))
 
     def _asked(
         self, questions: dict[str, dict[str, Any]], suites: dict[str, str]

@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 from dataclasses import asdict, dataclass
 
 from gatekeeper.core.errors import UsageError
@@ -37,6 +38,11 @@ class RayOptions:
             )
         if not _ADDRESS.fullmatch(self.address):
             raise UsageError(f"{self.address!r} is no address of a Ray cluster.", hint="Give auto or HOST:PORT.")
+
+    @property
+    def device(self) -> str:
+        """What a worker of this cluster says it computes on: the cluster, so that its workers take turns."""
+        return f"ray/{socket.gethostname() if self.address == 'auto' else self.address}"
 
     def to_text(self) -> str:
         """Return the options as JSON."""
