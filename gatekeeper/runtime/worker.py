@@ -18,6 +18,7 @@ from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.runtime.carrier import Carrier, Watching, nobody
 from gatekeeper.runtime.limits import Limits
 from gatekeeper.runtime.opener import Opener
+from gatekeeper.runtime.ray.options import RayOptions
 from gatekeeper.store import queue
 from gatekeeper.store.tables import QueueState
 
@@ -41,9 +42,11 @@ class Worker:
         device: str,
         name: str | None = None,
         watching: Watching = nobody,
+        ray: RayOptions | None = None,
     ) -> None:
         self._workspace, self._opener, self._limits = workspace, opener, limits
         self.name, self._device, self._watching = name or new_worker_name(), device, watching
+        self._ray = ray
         self._seen: dict[str, tuple[int, int, float]] = {}
         self._carrier: Carrier | None = None
         self._ending = threading.Event()
@@ -131,6 +134,7 @@ class Worker:
             worker=self.name,
             attempt=attempt,
             watching=self._watching,
+            ray=self._ray,
         )
         return carrier, False
 

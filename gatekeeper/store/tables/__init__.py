@@ -29,6 +29,7 @@ from gatekeeper.store.tables.queue import QueueEventRow, QueueRow
 from gatekeeper.store.tables.root import DIGEST, ID, NAME, PSEUDONYM, Table
 from gatekeeper.store.tables.rows import ReleaseRow, RowCountsRow
 from gatekeeper.store.tables.service import AnswerRow, SessionRow, SpentRow, TokenRow
+from gatekeeper.store.tables.shards import ShardRow
 from gatekeeper.store.tables.webhooks import DeliveryRow, DeliveryState, EndpointRow, EndpointState
 from gatekeeper.store.tables.words import (
     Decision,
@@ -85,6 +86,7 @@ __all__ = [
     "RunRow",
     "SessionRow",
     "SpentRow",
+    "ShardRow",
     "SuiteUseRow",
     "Table",
     "TextRow",
