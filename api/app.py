@@ -11,9 +11,23 @@ from starlette.responses import Response
 from api.dashboard.app import Dashboard
 from api.edges import Edges
 from api.guard import guarded_router
+from api.metering import ServiceMetrics
+from api.observing import Observed
 from api.openapi import described
 from api.problems import Problem, request_id_of, response_for
-from api.routes import decisions, events, health, ledger, models, moves, policies, proposals, requests, updates
+from api.routes import (
+    decisions,
+    events,
+    health,
+    ledger,
+    metrics,
+    models,
+    moves,
+    policies,
+    proposals,
+    requests,
+    updates,
+)
 from api.runner import InProcessRunner, Runner
 from api.service import Service
 from api.settings import ServiceSettings
@@ -40,13 +54,15 @@ def create_app(workspace: Workspace, settings: ServiceSettings, *, runner: Runne
         redirect_slashes=False,
     )
     app.state.service = Service(workspace, settings, runner or InProcessRunner(most_waiting=settings.most_waiting))
-    for group in (health, updates, proposals, events, decisions, moves, requests, models, policies, ledger):
+    app.state.metrics = ServiceMetrics(workspace)
+    for group in (health, metrics, updates, proposals, events, decisions, moves, requests, models, policies, ledger):
         app.router.routes.extend(group.router.routes)
     app.router.routes.extend(_description(app).routes)
     for error in (Problem, GatekeeperError, RequestValidationError, HTTPException):
         app.add_exception_handler(error, _problem)
     app.add_middleware(Edges, most_bytes=settings.most_bytes)
     app.add_middleware(Dashboard, service=app.state.service)
+    app.add_middleware(Observed, metrics=app.state.metrics)
     app.openapi = lambda: described(app)  # type: ignore[method-assign]  # FastAPI's own way to change it
     return app
 

@@ -13,6 +13,7 @@ from api.identity import Caller, caller_of
 from api.permissions import Route, may, route_for
 from api.problems import Problem
 from api.service import Service, service_of
+from gatekeeper.runtime.log import known_id, note
 
 
 class Guarded(APIRoute):
@@ -32,6 +33,7 @@ class Guarded(APIRoute):
 
         async def guarded(request: Request) -> Response:
             request.state.caller = await run_in_threadpool(_admitted, request, route)
+            note(token=request.state.caller.token, update=known_id(request.path_params.get("update_id")))
             return await answer(request)
 
         return guarded

@@ -13,6 +13,7 @@ from gatekeeper.core.errors import StateError
 from gatekeeper.pipeline import run
 from gatekeeper.pipeline.run import Audience
 from gatekeeper.pipeline.workspace import Workspace
+from gatekeeper.runtime.log import note
 from gatekeeper.runtime.stored import StoredRuntime
 from gatekeeper.store.tables import QueueState
 from policies.policy import Policy
@@ -44,7 +45,7 @@ class InProcessRunner:
             raise Problem("busy", "Too many evaluations are waiting.", hint="Try again when one has ended.")
         try:
             with self._turn, run.evaluation(workspace, audience) as resources:
-                run.evaluate(workspace, update_id, policy, resources, audience)
+                note(run=run.evaluate(workspace, update_id, policy, resources, audience).run_id)
         finally:
             self._room.release()
 
@@ -62,6 +63,7 @@ class QueueRunner:
         del audience
         runtime = StoredRuntime(workspace.store)
         run_id = runtime.enqueue(update_id, policy)
+        note(run=run_id)
         while not (status := runtime.status(run_id)).ended:
             time.sleep(self._LOOK_EVERY)
         if status.state is not QueueState.DONE:

@@ -34,6 +34,8 @@ class ServiceSettings:
     """Gives the workspace with the people and the trust that apply now; asked before every request."""
     lone: LoneUser | None = None
     """``None`` where tokens are made with ``gatekeeper token create``."""
+    open_metrics: bool = True
+    """Whether ``/metrics`` answers here; where it does not, figures have a port of their own."""
     incoming: Path | None = None
     """Folder below which proposers leave files that they may name; ``None``: only registered versions."""
     reads_per_minute: int = 600

@@ -2,6 +2,7 @@
 
 import dataclasses
 import ipaddress
+import logging
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,13 +14,16 @@ import typer
 from gatekeeper.cli.opening import PRINCIPALS_FILE, load_principals, open_notary, open_policy, workspace
 from gatekeeper.cli.screen import print_json
 from gatekeeper.cli.settings import Settings, load_settings
+from gatekeeper.cli.telemetry import Log, MetricsAt, told
 from gatekeeper.core.digests import sha256_bytes
 from gatekeeper.core.errors import UsageError
 from gatekeeper.pipeline.workspace import Workspace
+from gatekeeper.runtime.log import to_stderr
 from gatekeeper.store import tokens
 from policies.policy import Policy
 
 if TYPE_CHECKING:
+    from api.metering import ServiceMetrics
     from api.settings import LoneUser
 
 
@@ -34,6 +38,8 @@ def serve(
     incoming: Annotated[
         Path | None, typer.Option("--incoming", help="Folder below which proposers leave files they may name.")
     ] = None,
+    metrics: MetricsAt = None,
+    log: Log = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
     """Answer over HTTP until told to end. Without tokens: for one person, on this machine, with a token shown once."""
@@ -45,6 +51,9 @@ def serve(
     from audits.witness.server import listen
 
     settings = load_settings()
+    if log is not None:
+        to_stderr(log, "gatekeeper", "uvicorn.error")
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     if incoming is not None and not incoming.is_dir():
         raise UsageError(f"--incoming {incoming} is not a folder.", hint="Make it first.")
     with workspace(settings, reach=False) as opened:
@@ -58,15 +67,25 @@ def serve(
                     refresh=present_people(settings),
                     lone=lone,
                     incoming=None if incoming is None else incoming.resolve(),
+                    open_metrics=metrics is None,
                 ),
                 runner=QueueRunner() if settings.runtime == "queue" else None,
             )
             bound = listener.getsockname()[1]
-            _say(f"http://[{host}]:{bound}" if ":" in host else f"http://{host}:{bound}", token, as_json=as_json)
             config = uvicorn.Config(
-                app, log_level="warning", access_log=False, server_header=False, proxy_headers=False, lifespan="off"
+                app,
+                log_config=uvicorn.config.LOGGING_CONFIG if log is None else None,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                lifespan="off",
             )
-            uvicorn.Server(config).run(sockets=[listener])
+            seen: ServiceMetrics = app.state.metrics
+            with told(settings, seen, service="gatekeeper-service", at=metrics, registry=seen.by_model) as figures:
+                url = f"http://[{host}]:{bound}" if ":" in host else f"http://{host}:{bound}"
+                _say(url, token, figures, as_json=as_json)
+                uvicorn.Server(config).run(sockets=[listener])
     return 0
 
 
@@ -150,11 +169,13 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _say(url: str, token: str | None, *, as_json: bool) -> None:
+def _say(url: str, token: str | None, figures: str | None, *, as_json: bool) -> None:
     if as_json:
-        print_json({"url": url, "token": token})
+        print_json({"url": url, "token": token, "metrics": figures})
     else:
         sys.stdout.write(f"listening at {url}\n")
+        if figures is not None:
+            sys.stdout.write(f"figures at {figures}\n")
         if token is not None:
             sys.stdout.write(f"single user, until this process ends: Authorization: Bearer {token}\n")
     sys.stdout.flush()

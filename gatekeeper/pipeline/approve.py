@@ -17,6 +17,7 @@ from audits.passport.decision import SignedDecision
 from audits.passport.dsse import key_id, parse_public
 from gatekeeper.core.digests import sha256_bytes
 from gatekeeper.core.errors import StateError, UsageError
+from gatekeeper.core.spans import during
 from gatekeeper.core.states import State
 from gatekeeper.core.verdict import Outcome
 from gatekeeper.pipeline.erase import require_told_apart
@@ -40,6 +41,7 @@ class Decided:
     required: int
 
 
+@during("approve")
 def approve(
     workspace: Workspace,
     update_id: str,
@@ -61,6 +63,7 @@ def approve(
     )
 
 
+@during("reject")
 def reject(
     workspace: Workspace,
     update_id: str,
