@@ -41,9 +41,9 @@ class ServiceMetrics(ProcessMetrics):
         self._duration = histogram(self.registry, BY_NAME["http_request_duration_seconds"], QUICK)
         self._problems = counter(self.registry, BY_NAME["http_problems_total"])
         self.in_flight = gauge(self.registry, BY_NAME["http_requests_in_flight"])
-        readings = Readings(workspace.store)
-        self._whole = _joined(self.registry, Installation(readings, gates=gates, by_model=False))
-        self.by_model = _joined(self.registry, Installation(readings, gates=gates, by_model=True))
+        self.readings = Readings(workspace.store)
+        self._whole = _joined(self.registry, Installation(self.readings, gates=gates, by_model=False))
+        self.by_model = _joined(self.registry, Installation(self.readings, gates=gates, by_model=True))
         self._clock, self._lock = clock, threading.Lock()
         self._text, self._until = b"", -1.0
 

@@ -119,7 +119,7 @@ class Carrier:
                 before = queue.traced(session, self.run_id)
             self._update_id = row.update_id
             # Every attempt belongs to the trace of whoever asked, or of the first attempt, and follows the last one.
-            parent, former = (before[0], before[1:][-1:]) if before else (None, ())
+            parent, former = before[0] if before else None, before[-1:] if self.attempt > 1 else ()
             facts: dict[str, Fact] = {"run": self.run_id, "update": row.update_id, "attempt": self.attempt}
             with span("run", parent=parent, links=former, **facts) as self._span:
                 self._carry(row)

@@ -12,6 +12,7 @@ from durable_world import opened
 
 from gatekeeper.runtime.limits import Limits
 from gatekeeper.runtime.opener import Opener
+from gatekeeper.runtime.tracing import traced
 from gatekeeper.runtime.worker import Worker
 
 
@@ -31,7 +32,8 @@ def main():
                 time.sleep(0.01)
             os.kill(os.getpid(), signal.SIGKILL)
 
-    with opened(told["argument"]) as workspace:
+    tracing = traced(told.get("traces", ""), service="gatekeeper-worker", version="0")
+    with tracing, opened(told["argument"]) as workspace:
         worker = Worker(
             workspace,
             Opener(function="durable_world:opened", argument=told["argument"]),
