@@ -11,6 +11,8 @@ from starlette.responses import Response
 from api.dashboard.app import Dashboard
 from api.edges import Edges
 from api.guard import guarded_router
+from api.metering import ServiceMetrics
+from api.observing import Observed
 from api.openapi import described
 from api.problems import Problem, request_id_of, response_for
 from api.routes import (
@@ -19,6 +21,7 @@ from api.routes import (
     health,
     intake,
     ledger,
+    metrics,
     mlflow,
     models,
     moves,
@@ -56,8 +59,10 @@ def create_app(workspace: Workspace, settings: ServiceSettings, *, runner: Runne
         redirect_slashes=False,
     )
     app.state.service = Service(workspace, settings, runner or InProcessRunner(most_waiting=settings.most_waiting))
+    app.state.metrics = ServiceMetrics(workspace)
     for group in (
         health,
+        metrics,
         updates,
         proposals,
         runs,
@@ -79,6 +84,7 @@ def create_app(workspace: Workspace, settings: ServiceSettings, *, runner: Runne
         app.add_exception_handler(error, _problem)
     app.add_middleware(Edges, most_bytes=settings.most_bytes)
     app.add_middleware(Dashboard, service=app.state.service)
+    app.add_middleware(Observed, metrics=app.state.metrics)
     app.openapi = lambda: described(app)  # type: ignore[method-assign]  # FastAPI's own way to change it
     return app
 

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import Problem, response_for
 from api.service import log
+from gatekeeper.runtime.log import note
 
 _ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
@@ -40,6 +41,7 @@ class Edges:
         given = request.headers.get("x-request-id", "")
         request_id = given if _ID.fullmatch(given) else secrets.token_hex(16)
         scope["gatekeeper.request_id"] = request_id
+        note(request=request_id)
         begun = False
         received = 0
 

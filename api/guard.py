@@ -14,6 +14,7 @@ from api.permissions import Route, may, route_for
 from api.problems import Problem
 from api.service import Service, service_of
 from api.signed_in import federated
+from gatekeeper.runtime.log import known_id, note
 
 
 class Guarded(APIRoute):
@@ -33,6 +34,7 @@ class Guarded(APIRoute):
 
         async def guarded(request: Request) -> Response:
             request.state.caller = await run_in_threadpool(_admitted, request, route)
+            note(token=request.state.caller.token, update=known_id(request.path_params.get("update_id")))
             return await answer(request)
 
         return guarded

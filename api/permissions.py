@@ -90,6 +90,7 @@ def _before(state: State) -> frozenset[State]:
 ROUTES: Final = (
     _get("/healthz", None, "Whether the process answers."),
     _get("/readyz", None, "Whether database, policy and registry answer."),
+    _get("/metrics", None, "Figures for Prometheus, without the name of anything."),
     _get("/v1/openapi.json", None, "This interface, as OpenAPI."),
     _get("/v1/me", _EVERYONE, "Who the token belongs to, and what it may be used for."),
     _get("/v1/updates", _EVERYONE, "Updates, newest first."),

@@ -5,6 +5,7 @@ here evaluates in the process of the service, one update at a time; when the pro
 the update stays EVALUATING, as with a command that was killed.
 """
 
+import contextvars
 import logging
 import threading
 from collections import OrderedDict
@@ -19,6 +20,7 @@ from gatekeeper.pipeline import run
 from gatekeeper.pipeline.run import Audience
 from gatekeeper.pipeline.steps import HereAndNow, Point
 from gatekeeper.pipeline.workspace import Workspace
+from gatekeeper.runtime.log import note
 from gatekeeper.runtime.port import RunStatus
 from gatekeeper.runtime.stored import StoredRuntime
 from gatekeeper.store import queue, updates
@@ -130,8 +132,10 @@ class InProcessRunner:
             ended = [run_id for run_id, each in self._known.items() if each.over.is_set()]
             for run_id in ended[: max(0, len(ended) - _REMEMBERED)]:
                 del self._known[run_id]
+        note(run=going.steps.run_id)
+        within = contextvars.copy_context()  # its lines and spans belong to whoever asked for it
         threading.Thread(
-            target=self._evaluate, args=(workspace, going, policy), name=going.steps.run_id, daemon=True
+            target=within.run, args=(self._evaluate, workspace, going, policy), name=going.steps.run_id, daemon=True
         ).start()
         return going.steps.run_id
 
@@ -203,7 +207,9 @@ class QueueRunner:
     ) -> str:
         """Queue it."""
         del model, told
-        return StoredRuntime(workspace.store).enqueue(update_id, policy)
+        run_id = StoredRuntime(workspace.store).enqueue(update_id, policy)
+        note(run=run_id)
+        return run_id
 
     def wait(self, run_id: str) -> None:
         """Nobody waits for workers here."""

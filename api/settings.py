@@ -58,6 +58,8 @@ class ServiceSettings:
     session_lasts: timedelta = timedelta(hours=8)
     session_idle: timedelta = timedelta(hours=1)
     """How long a session lasts at most, and without being used."""
+    open_metrics: bool = True
+    """Whether ``/metrics`` answers here; where it does not, figures have a port of their own."""
     incoming: Path | None = None
     """Folder below which proposers leave files that they may name; ``None``: only registered versions."""
     reads_per_minute: int = 600

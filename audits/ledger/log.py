@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from audits.ledger.events import Event
 from audits.ledger.leaf import write_leaf
 from audits.ledger.merkle import leaf_hash, root
+from gatekeeper.core.spans import span
 from gatekeeper.store import entries
 
 
@@ -56,11 +57,14 @@ def append(
         StoreError: the ledger's head is gone.
     """
     ts = now or datetime.now(UTC)
-    seq = entries.advance(session)
-    leaf = write_leaf(seq=seq, ts=ts, type=type, actor=actor, subject=subject, data=data)
-    hashed = leaf_hash(leaf)
-    entries.add(session, seq=seq, ts=ts, type=type.value, actor=actor, subject=subject, leaf=leaf, leaf_hash=hashed)
-    keep_full_subtrees(session, seq + 1)
+    with span("ledger.append", type=type.value):
+        seq = entries.advance(session)
+        leaf = write_leaf(seq=seq, ts=ts, type=type, actor=actor, subject=subject, data=data)
+        hashed = leaf_hash(leaf)
+        entries.add(
+            session, seq=seq, ts=ts, type=type.value, actor=actor, subject=subject, leaf=leaf, leaf_hash=hashed
+        )
+        keep_full_subtrees(session, seq + 1)
     return Entry(seq=seq, ts=ts, type=type, actor=actor, subject=subject, leaf=leaf, leaf_hash=hashed)
 
 

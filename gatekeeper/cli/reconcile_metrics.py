@@ -5,10 +5,10 @@ from collections import Counter as Tally
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from gatekeeper.core.errors import UsageError
 from gatekeeper.pipeline.reconcile import Round
+from gatekeeper.runtime.metrics import scraped
 from gatekeeper.store.tables import DriftKind
 
 
@@ -63,18 +63,5 @@ class Metrics:
         Raises:
             UsageError: the port is taken.
         """
-        if port is None:
+        with scraped(self.registry, port, address):
             yield
-            return
-        try:
-            server, thread = start_http_server(port, address, registry=self.registry)
-        except OSError as error:
-            raise UsageError(
-                f"Metrics cannot be served at {address}:{port}: {error.strerror}.", hint="Choose another port."
-            ) from error
-        try:
-            yield
-        finally:
-            server.shutdown()
-            server.server_close()
-            thread.join()

@@ -2,6 +2,7 @@
 
 import dataclasses
 import ipaddress
+import logging
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,15 +14,18 @@ import typer
 from gatekeeper.cli.opening import PRINCIPALS_FILE, load_principals, open_notary, open_policy, workspace
 from gatekeeper.cli.screen import print_json
 from gatekeeper.cli.settings import Settings, load_settings
+from gatekeeper.cli.telemetry import Log, MetricsAt, told
 from gatekeeper.cli.webhook_settings import intake_of, outgoing_of, registry_secret
 from gatekeeper.core.digests import sha256_bytes
 from gatekeeper.core.errors import UsageError
 from gatekeeper.pipeline.taking.intake import require_service
 from gatekeeper.pipeline.workspace import Workspace
+from gatekeeper.runtime.log import to_stderr
 from gatekeeper.store import tokens
 from policies.policy import Policy
 
 if TYPE_CHECKING:
+    from api.metering import ServiceMetrics
     from api.settings import LoneUser
 
 
@@ -36,6 +40,8 @@ def serve(
     incoming: Annotated[
         Path | None, typer.Option("--incoming", help="Folder below which proposers leave files they may name.")
     ] = None,
+    metrics: MetricsAt = None,
+    log: Log = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
     """Answer over HTTP until told to end. Without tokens: for one person, on this machine, with a token shown once."""
@@ -53,6 +59,9 @@ def serve(
     versions, aliases = Bell(), Bell()
     keys_dir, intake = settings.home_dir / "keys", intake_of(settings.intake, incoming)
     rung = Incoming(secret=registry_secret(keys_dir), wake=versions.ring, look=aliases.ring)
+    if log is not None:
+        to_stderr(log, "gatekeeper", "uvicorn.error")
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     if incoming is not None and not incoming.is_dir():
         raise UsageError(f"--incoming {incoming} is not a folder.", hint="Make it first.")
     with workspace(settings, reach=False) as opened:
@@ -70,13 +79,19 @@ def serve(
                     incoming=None if incoming is None else incoming.resolve(),
                     outgoing=(outgoing := outgoing_of(settings.webhooks, settings.root, keys_dir)),
                     registry=None if intake is None else rung,
+                    open_metrics=metrics is None,
                 ),
                 runner=QueueRunner() if settings.runtime == "queue" else None,
             )
             bound = listener.getsockname()[1]
-            _say(f"http://[{host}]:{bound}" if ":" in host else f"http://{host}:{bound}", token, as_json=as_json)
             config = uvicorn.Config(
-                app, log_level="warning", access_log=False, server_header=False, proxy_headers=False, lifespan="off"
+                app,
+                log_config=uvicorn.config.LOGGING_CONFIG if log is None else None,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                lifespan="off",
             )
             sender = None if outgoing is None else Sender(opened.store, outgoing.poster, outgoing.key)
             beside = Background(
@@ -87,7 +102,11 @@ def serve(
                 intake=intake,
                 every=settings.intake.every,
             )
-            with beside.running():
+            seen: ServiceMetrics = app.state.metrics
+            figuring = told(settings, seen, service="gatekeeper-service", at=metrics, registry=seen.by_model)
+            with figuring as figures, beside.running():
+                url = f"http://[{host}]:{bound}" if ":" in host else f"http://{host}:{bound}"
+                _say(url, token, figures, as_json=as_json)
                 uvicorn.Server(config).run(sockets=[listener])
     return 0
 
@@ -172,11 +191,13 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _say(url: str, token: str | None, *, as_json: bool) -> None:
+def _say(url: str, token: str | None, figures: str | None, *, as_json: bool) -> None:
     if as_json:
-        print_json({"url": url, "token": token})
+        print_json({"url": url, "token": token, "metrics": figures})
     else:
         sys.stdout.write(f"listening at {url}\n")
+        if figures is not None:
+            sys.stdout.write(f"figures at {figures}\n")
         if token is not None:
             sys.stdout.write(f"single user, until this process ends: Authorization: Bearer {token}\n")
     sys.stdout.flush()

@@ -81,6 +81,10 @@ class Settings(BaseSettings):
     """Longest time one gate may compute in a worker."""
     gate_memory_mib: int | None = Field(default=None, gt=0)
     """Most resident memory of a gate's processes in a worker, in MiB; unset: what the machine has."""
+    traces: str = Field(
+        default="", validation_alias=AliasChoices("GATEKEEPER_TRACES", "OTEL_EXPORTER_OTLP_ENDPOINT", "traces")
+    )
+    """OTLP/HTTP receiver that service and workers send their traces to; empty for none."""
     device: str = ""
     """What a worker computes on; workers that name the same device take turns. Empty for this machine's name."""
     ray: str = ""

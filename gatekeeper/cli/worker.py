@@ -1,9 +1,9 @@
 """``gatekeeper worker`` and ``gatekeeper queue``: evaluations that outlive the process which asked for them."""
 
+import importlib.metadata
 import logging
 import signal
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -16,14 +16,18 @@ from rich.table import Table
 from gatekeeper.cli.opening import workspace
 from gatekeeper.cli.screen import console, print_json
 from gatekeeper.cli.settings import Settings, load_settings
+from gatekeeper.cli.telemetry import MetricsAt, told
 from gatekeeper.core.errors import UsageError
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.runtime.limits import Limits
-from gatekeeper.runtime.log import JsonLines
+from gatekeeper.runtime.log import to_stderr
+from gatekeeper.runtime.metrics import WorkerMetrics
 from gatekeeper.runtime.opener import Opener
 from gatekeeper.runtime.port import RunStatus
 from gatekeeper.runtime.ray.options import RayOptions
 from gatekeeper.runtime.stored import StoredRuntime
+
+log = logging.getLogger("gatekeeper.runtime")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -48,17 +52,14 @@ def worker(
     ray: Annotated[
         str | None, typer.Option("--ray", help="Evaluate suites on a Ray cluster: auto, or HOST:PORT of its head.")
     ] = None,
+    metrics: MetricsAt = None,
 ) -> int:
     """Take evaluations from the queue, one at a time, until told to end. Start as many as there are devices."""
     from gatekeeper.runtime.worker import Worker
 
     settings = load_settings()
     cluster = _cluster(settings, ray or settings.ray)
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines())
-    log = logging.getLogger("gatekeeper.runtime")
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
+    to_stderr("json", "gatekeeper")
     with workspace(settings, reach=False) as opened:
         working = Worker(
             opened,
@@ -69,7 +70,11 @@ def worker(
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: working.end())
-        working.work(settings.resolved_runtime_url, until_idle=until_idle)
+        seen = WorkerMetrics(gates=opened.catalogue, version=importlib.metadata.version("gatekeeper"))
+        with told(settings, seen, service="gatekeeper-worker", at=metrics, registry=seen.registry) as figures:
+            if figures is not None:
+                log.info("figures at %s", figures)
+            working.work(settings.resolved_runtime_url, until_idle=until_idle)
     return 0
 
 

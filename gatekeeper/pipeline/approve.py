@@ -19,6 +19,7 @@ from audits.passport.decision import SignedDecision
 from audits.passport.dsse import key_id, parse_public
 from gatekeeper.core.digests import sha256_bytes
 from gatekeeper.core.errors import NotEntitled, StateError, UsageError
+from gatekeeper.core.spans import during
 from gatekeeper.core.states import State
 from gatekeeper.core.verdict import Outcome
 from gatekeeper.pipeline.erase import require_told_apart
@@ -51,6 +52,7 @@ class Decided:
     required: int
 
 
+@during("approve")
 def approve(
     workspace: Workspace,
     update_id: str,
@@ -72,6 +74,7 @@ def approve(
     )
 
 
+@during("reject")
 def reject(
     workspace: Workspace,
     update_id: str,

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from audits.passport.people import ADMIN
 from gatekeeper.core.errors import PromotionConflict, StateError
+from gatekeeper.core.spans import during
 from gatekeeper.core.states import State
 from gatekeeper.pipeline.approve import Decided
 from gatekeeper.pipeline.break_glass import agree_to_break, require_way_back
@@ -32,6 +33,7 @@ CARRIED_OUT: Final = (BREAK_GLASS, _REVIEW, _ANCHOR)
 """Actions that ``promote`` carries out once people agreed; the others are carried out where they are asked for."""
 
 
+@during("decide")
 def decide(
     workspace: Workspace,
     request_id: str,
@@ -122,6 +124,7 @@ def carry_out_granted(
     return carry_out(workspace, [_intend(workspace, request, kind, policy, moment)])
 
 
+@during("promote.intend")
 def _intend(
     workspace: Workspace, request: RequestRow, kind: PromotionKind, policy: Policy, moment: datetime
 ) -> PromotionRow:

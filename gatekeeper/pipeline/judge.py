@@ -17,6 +17,7 @@ from audits.ledger.log import append
 from gatekeeper.core.digests import sha256_file
 from gatekeeper.core.errors import InputError, StoreError
 from gatekeeper.core.gate import Gate, Progress, Resources
+from gatekeeper.core.spans import Fact, span
 from gatekeeper.core.states import State
 from gatekeeper.core.update import Update
 from gatekeeper.core.verdict import Verdict
@@ -96,7 +97,9 @@ def judge(
             if (before := kept_run(workspace, run_id, gate.id)) is not None:
                 return before
             shutil.rmtree(folder_of(evidence_dir, gate.id), ignore_errors=True)
-            run = steps.compute(bench, gate, lambda: run_gate(gate, rule, context, evidence_dir))
+            with span("gate", gate=gate.id, run=run_id) as seen:
+                run = steps.compute(bench, gate, lambda: run_gate(gate, rule, context, evidence_dir))
+                seen.tell(**_facts(run))
             keep(run)
             steps.reached(Point.STEP_STORED, gate.id)
             return run
@@ -113,12 +116,14 @@ def judge(
         if begun:
             require_same_world(workspace, run_id, policy, champion=champion, anchor=anchor, released=released)
         collected = collect(policy, section, catalogue, measure, watcher=watcher)
-        _require_unchanged(update)
-        verdict = decide(
-            policy, collected.reports, update_digest=update.digest, section=section, not_run=collected.not_run
-        )
-        steps.reached(Point.BEFORE_VERDICT)
-        state = _conclude(workspace, update, steps, verdict, policy)
+        with span("judge", run=run_id) as seen:
+            _require_unchanged(update)
+            verdict = decide(
+                policy, collected.reports, update_digest=update.digest, section=section, not_run=collected.not_run
+            )
+            steps.reached(Point.BEFORE_VERDICT)
+            state = _conclude(workspace, update, steps, verdict, policy)
+            seen.tell(outcome=verdict.outcome.name, errored=verdict.errored, state=state.value)
         steps.reached(Point.AFTER_VERDICT)
     except HandedOver:
         raise
@@ -135,6 +140,16 @@ def judge(
         champion_version=champion.version if champion else None,
         seconds=time.monotonic() - began,
     )
+
+
+def _facts(run: GateRun) -> dict[str, Fact]:
+    """Return what a span may say of a report: counts, and no content."""
+    report = run.report
+    return {
+        "status": report.status.value,
+        "findings": len(report.findings),
+        "rows": max((metric.n for metric in report.metrics), default=0),
+    }
 
 
 def _require_unchanged(update: Update) -> None:

@@ -17,6 +17,7 @@ from audits.ledger.events import Event
 from audits.ledger.leaf import label
 from audits.ledger.log import append
 from gatekeeper.core.errors import GatekeeperError, VerificationError
+from gatekeeper.core.spans import during, span
 from gatekeeper.core.states import State
 from gatekeeper.pipeline.accepted_rows import begin_quarantine
 from gatekeeper.pipeline.late import changes_state, reopen_late
@@ -203,14 +204,17 @@ def _move(workspace: Workspace, intent: PromotionRow) -> None:
     there = _moved(workspace, [intent]) != []
     if there and intent.passport is not None:
         return
-    artifact = require_approved_bytes(workspace, intent)
-    passport = intent.passport or issue(workspace, intent, artifact)
-    _keep(workspace, intent, passport)
-    workspace.registry.attach_passport(intent.model, intent.version, intent.alias, passport)
-    if not there or intent.kind is PromotionKind.REVIEW:
-        workspace.registry.move_alias(
-            intent.model, intent.alias, intent.version, expected_previous=intent.expected_previous
-        )
+    with span("promote.hash", alias=intent.alias):
+        artifact = require_approved_bytes(workspace, intent)
+    with span("promote.passport", alias=intent.alias):
+        passport = intent.passport or issue(workspace, intent, artifact)
+        _keep(workspace, intent, passport)
+    with span("promote.alias", alias=intent.alias):
+        workspace.registry.attach_passport(intent.model, intent.version, intent.alias, passport)
+        if not there or intent.kind is PromotionKind.REVIEW:
+            workspace.registry.move_alias(
+                intent.model, intent.alias, intent.version, expected_previous=intent.expected_previous
+            )
 
 
 def _keep(workspace: Workspace, intent: PromotionRow, passport: str) -> None:
@@ -237,6 +241,7 @@ def _settle(workspace: Workspace, intents: Sequence[PromotionRow], error: BaseEx
     return everything and isinstance(error, GatekeeperError) and not isinstance(error, VerificationError)
 
 
+@during("promote.observe")
 def _observe(workspace: Workspace, intents: Sequence[PromotionRow]) -> Promoted:
     first = intents[0]
     with workspace.store.transaction() as session:
@@ -308,6 +313,7 @@ def _supersede(session: Session, row: UpdateRow, intent: PromotionRow) -> None:
         )
 
 
+@during("promote.give_up")
 def _fail(workspace: Workspace, intents: Sequence[PromotionRow], *, error: str) -> None:
     observed = [workspace.registry.alias_version(intent.model, intent.alias) for intent in intents]
     with workspace.store.transaction() as session:

@@ -7,6 +7,7 @@ again in the transaction that writes the intent; the rest is the saga of :mod:`g
 from datetime import UTC, datetime
 
 from gatekeeper.core.errors import PromotionConflict, StateError
+from gatekeeper.core.spans import during
 from gatekeeper.core.states import State
 from gatekeeper.pipeline.granted import carry_out_granted, granted
 from gatekeeper.pipeline.moves import Promoted, carry_out, intend
@@ -19,6 +20,7 @@ from gatekeeper.store.tables import PromotionKind, PromotionRow
 from policies.policy import Policy
 
 
+@during("promote")
 def promote(workspace: Workspace, update_id: str, *, policy: Policy, now: datetime | None = None) -> Promoted:
     """Make an approved update the champion; a certified first one becomes the anchor too.
 
@@ -50,6 +52,7 @@ def promote(workspace: Workspace, update_id: str, *, policy: Policy, now: dateti
         return carry_out(workspace, _intend(workspace, update_id, policy, moment))
 
 
+@during("promote.intend")
 def _intend(workspace: Workspace, update_id: str, policy: Policy, moment: datetime) -> list[PromotionRow]:
     with workspace.store.transaction() as session:
         row = updates.require(session, update_id)

@@ -7,6 +7,7 @@ from audits.ledger.events import Event
 from audits.ledger.leaf import label
 from audits.ledger.log import append
 from gatekeeper.core.errors import StateError
+from gatekeeper.core.spans import during
 from gatekeeper.core.states import State
 from gatekeeper.pipeline.principal import CHAMPION
 from gatekeeper.pipeline.requests import Signer, Wish, agree, close_request, open_request
@@ -33,6 +34,7 @@ class Revoked:
     """Whether the registry took the new list; when not, the next round of the reconciler publishes it."""
 
 
+@during("revoke")
 def revoke(
     workspace: Workspace,
     update_id: str,

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.orm import Session
 
 from gatekeeper.core.errors import PromotionConflict, StateError
+from gatekeeper.core.spans import during
 from gatekeeper.core.states import State
 from gatekeeper.core.verdict import Outcome
 from gatekeeper.pipeline.moves import Promoted, carry_out, intend
@@ -23,6 +24,7 @@ ACTION = "rollback"
 OPEN_FOR = timedelta(hours=1)
 
 
+@during("rollback")
 def rollback(
     workspace: Workspace,
     model: str,

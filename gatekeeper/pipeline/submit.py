@@ -16,6 +16,7 @@ from audits.ledger.events import Event
 from audits.ledger.leaf import label
 from audits.ledger.log import append
 from gatekeeper.core.errors import UsageError
+from gatekeeper.core.spans import span
 from gatekeeper.core.update import Provenance, Update, UpdateKind
 from gatekeeper.intake.artifact import read_artifact, recognise
 from gatekeeper.intake.rows import open_rows, read_training_data
@@ -100,6 +101,20 @@ def submit(
         StateError: the update that it answers was not sent back, is somebody else's, or was answered.
         InputError: the rows cannot be read, or there are none.
     """
+    with span("propose") as seen:
+        update = _submit(workspace, proposal, champion, within)
+        seen.tell(
+            update=update.id, kind=update.candidate.kind.value, rows_bytes=update.data.size if update.data else 0
+        )
+    return update
+
+
+def _submit(
+    workspace: Workspace,
+    proposal: Proposal,
+    champion: Reference | None,
+    within: Callable[[Session, Update], None],
+) -> Update:
     base = proposal.base if proposal.base is not None else (champion.artifact.base if champion else None)
     if base is not None and recognise(base) is not UpdateKind.FULL_WEIGHTS:
         raise UsageError(

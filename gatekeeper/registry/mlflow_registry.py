@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from gatekeeper.core.errors import PromotionConflict, RegistryError, VerificationError
+from gatekeeper.core.spans import during
 from gatekeeper.core.update import Update
 from gatekeeper.intake.stored_files import StoredFile
 from gatekeeper.registry import address, listing
@@ -83,12 +84,14 @@ class MlflowRegistry:
             address.probe(uri)
         return connect(self._tracking_uri, self._registry_uri)
 
+    @during("registry", call="reach")
     def reach(self) -> None:
         """Return when the registry answers, its tables made if it is an empty database."""
         client = self._client
         with translated("be reached"):
             client.search_registered_models(max_results=1)
 
+    @during("registry", call="ensure_model")
     def ensure_model(self, name: str) -> None:
         """Make sure that the model is registered."""
         client = self._client
@@ -108,6 +111,7 @@ class MlflowRegistry:
             if not is_taken(error.__cause__):
                 raise
 
+    @during("registry", call="log_candidate")
     def log_candidate(
         self,
         update: Update,
@@ -133,6 +137,7 @@ class MlflowRegistry:
             )
         return LoggedVersion(version=str(version.version), run_id=run_id, source=source)
 
+    @during("registry", call="log_evidence")
     def log_evidence(
         self, update: Update, evidence_dir: Path | None, metrics: Mapping[str, float], tags: Mapping[str, str]
     ) -> str:
@@ -141,6 +146,7 @@ class MlflowRegistry:
             self._log_evidence(run_id, evidence_dir, metrics)
         return run_id
 
+    @during("registry", call="alias_version")
     def alias_version(self, model: str, alias: str) -> str | None:
         """Return the version the alias points to; ``None`` when the model or the alias does not exist."""
         client = self._client
@@ -153,6 +159,7 @@ class MlflowRegistry:
             raise
         return str(aliases[alias]) if alias in aliases else None
 
+    @during("registry", call="move_alias")
     def move_alias(self, model: str, alias: str, version: str, expected_previous: str | None) -> None:
         """Point the alias to ``version`` when it points to ``expected_previous``, and read it back."""
         client = self._client
@@ -172,6 +179,7 @@ class MlflowRegistry:
                 hint="Someone else moves this alias: find out who before promoting again.",
             )
 
+    @during("registry", call="attach_passport")
     def attach_passport(self, model: str, version: str, alias: str, passport: str) -> None:
         """Keep a passport as the version's tag, and as a file of the run behind it."""
         client = self._client
@@ -181,12 +189,14 @@ class MlflowRegistry:
                 client.log_text(run_id, passport, f"passport/{alias}.json")
             client.set_model_version_tag(model, version, PASSPORT_TAG + alias, passport)
 
+    @during("registry", call="publish_revocations")
     def publish_revocations(self, model: str, revocations: str) -> None:
         """Keep the revocation list as the model's tag."""
         client = self._client
         with translated(f"publish the revocation list of {model}"):
             client.set_registered_model_tag(model, REVOCATIONS_TAG, revocations)
 
+    @during("registry", call="revocations")
     def revocations(self, model: str) -> str | None:
         """Return the revocation list kept with the model; ``None`` when there is none."""
         client = self._client
@@ -194,6 +204,7 @@ class MlflowRegistry:
             found = client.get_registered_model(model).tags.get(REVOCATIONS_TAG)
         return None if found is None else str(found)
 
+    @during("registry", call="fetch")
     def fetch(self, model: str, version: str, into: Path) -> Path:
         """Copy the version's files to ``into/model``, and its card to ``into``; return ``into/model``."""
         client = self._client
@@ -215,6 +226,7 @@ class MlflowRegistry:
             shutil.move(found, target)
         return target
 
+    @during("registry", call="describe")
     def describe(self, model: str, version: str) -> VersionDescription:
         """Return what MLflow knows about the version."""
         client = self._client
@@ -233,6 +245,7 @@ class MlflowRegistry:
             card=self._card(source, str(found.tags.get(UPDATE_TAG) or "")),
         )
 
+    @during("registry", call="has_version")
     def has_version(self, model: str, version: str) -> bool:
         """Return whether the version exists."""
         client = self._client
@@ -268,6 +281,7 @@ class MlflowRegistry:
             shutil.move(found, target)
         return target
 
+    @during("registry", call="stored_files")
     def stored_files(self, model: str, version: str) -> tuple[StoredFile, ...] | None:
         """Return what the storage tells of the version's files: a local folder also times, a listing only sizes."""
         client = self._client

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from gatekeeper.core.errors import GatekeeperError, InputError, RegistryError, StoreError
 from gatekeeper.core.findings import GateReport
 from gatekeeper.core.gate import Gate, Resources
+from gatekeeper.core.spans import Fact, Span, here, span
 from gatekeeper.pipeline import run
 from gatekeeper.pipeline.bench import Bench
 from gatekeeper.pipeline.collect import GateRun, folder_of
@@ -29,7 +30,7 @@ from gatekeeper.runtime.messages import Asked, KeptShard, read_said, write_asked
 from gatekeeper.runtime.opener import Opener
 from gatekeeper.runtime.ray.options import RayOptions
 from gatekeeper.store import queue, runs, shards
-from gatekeeper.store.tables import QueueState
+from gatekeeper.store.tables import QueueRow, QueueState
 from policies.form import policy_from_form
 from policies.policy import Policy
 
@@ -73,6 +74,7 @@ class Carrier:
         self._update_id: str | None = None
         self._stepper: Stepper | None = None
         self._group: Group | None = None
+        self._span: Span | None = None
         self._lost, self._cancelled = threading.Event(), threading.Event()
         self.over = threading.Event()
         """Set when this process does nothing more for the run."""
@@ -92,7 +94,7 @@ class Carrier:
 
     def beat(self) -> None:
         """Show that this worker lives, and notice when it lost the run, or somebody asked for its end."""
-        with self._workspace.store.transaction() as session:
+        with span("worker.beat"), self._workspace.store.transaction() as session:
             held = queue.beat(session, self.run_id, worker=self.worker, attempt=self.attempt)
         if not held:
             self.lose()
@@ -114,7 +116,15 @@ class Carrier:
         """
         self._stepper = stepper
         try:
-            self._carry()
+            with self._workspace.store.reading() as session:
+                row = queue.require(session, self.run_id)
+                before = queue.traced(session, self.run_id)
+            self._update_id = row.update_id
+            # Every attempt belongs to the trace of whoever asked, or of the first attempt, and follows the last one.
+            parent, former = before[0] if before else None, before[-1:] if self.attempt > 1 else ()
+            facts: dict[str, Fact] = {"run": self.run_id, "update": row.update_id, "attempt": self.attempt}
+            with span("run", parent=parent, links=former, **facts) as self._span:
+                self._carry(row)
         except HandedOver:
             self._log("the run is no longer this worker's")
             raise
@@ -122,11 +132,12 @@ class Carrier:
             self._end_group()
             self.over.set()
 
-    def _carry(self) -> None:
-        with self._workspace.store.reading() as session:
-            row = queue.require(session, self.run_id)
-            self._update_id = row.update_id
-            update_id, form, digest = row.update_id, row.policy, row.policy_digest
+    def _carry(self, row: QueueRow) -> None:
+        update_id, form, digest = row.update_id, row.policy, row.policy_digest
+        if (place := here()) is not None:
+            with self._workspace.store.transaction() as session:
+                self.hold(session)
+                queue.note(session, queue.require(session, self.run_id), "traced", detail=place)
         try:
             policy = policy_from_form(form, self._workspace.catalogue, digest=digest)
             self._stop_where_asked()
@@ -294,6 +305,8 @@ class Carrier:
             queue.end(session, row, state, error=error)
             queue.note(session, row, said, detail=verdict.outcome.name if verdict else None)
         shutil.rmtree(self._shards, ignore_errors=True)
+        if self._span is not None:
+            self._span.tell(ended=said)
 
 
 def _without(report: GateReport, began: float) -> GateRun:

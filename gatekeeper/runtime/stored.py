@@ -1,5 +1,6 @@
 """The runtime's port over the application database: whoever asks needs no worker, and no worker need be there yet."""
 
+from gatekeeper.core.spans import here
 from gatekeeper.core.states import State, require_move
 from gatekeeper.pipeline.judge import abandon_in
 from gatekeeper.runtime.port import RunEvent, RunStatus
@@ -25,7 +26,7 @@ class StoredRuntime:
             added = queue.add(
                 session, update_id=row.id, model=row.model, policy=normal_form(policy), policy_digest=policy.digest
             )
-            queue.note(session, added, "queued")
+            queue.note(session, added, "queued", detail=here())
         return added.run_id
 
     def status(self, run_id: str) -> RunStatus:

@@ -185,6 +185,20 @@ def note(
     session.flush()
 
 
+def traced(session: Session, run_id: str) -> list[str]:
+    """Return the ``traceparent`` of whoever asked for a run and of every attempt since, in order; often empty."""
+    query = (
+        select(QueueEventRow.detail)
+        .where(
+            QueueEventRow.run_id == run_id,
+            QueueEventRow.kind.in_(("queued", "traced")),
+            QueueEventRow.detail.is_not(None),
+        )
+        .order_by(QueueEventRow.number)
+    )
+    return [str(each) for each in session.scalars(query)]
+
+
 def events(session: Session, run_id: str, *, after: int = 0) -> list[QueueEventRow]:
     """Return what happened to a run after the event of that number, in order."""
     query = select(QueueEventRow).where(QueueEventRow.run_id == run_id, QueueEventRow.number > after)

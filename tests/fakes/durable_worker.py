@@ -11,6 +11,7 @@ from pathlib import Path
 from gatekeeper.runtime.limits import Limits
 from gatekeeper.runtime.opener import Opener
 from gatekeeper.runtime.ray.options import RayOptions
+from gatekeeper.runtime.tracing import traced
 from gatekeeper.runtime.worker import Worker
 
 
@@ -31,7 +32,8 @@ def main():
             os.kill(os.getpid(), signal.SIGKILL)
 
     opener = Opener(function=told.get("function", "durable_world:opened"), argument=told["argument"])
-    with opener.open() as workspace:
+    tracing = traced(told.get("traces", ""), service="gatekeeper-worker", version="0")
+    with tracing, opener.open() as workspace:
         worker = Worker(
             workspace,
             opener,

@@ -178,7 +178,7 @@ class DurableWorld:
         update = self.propose(model)
         return update, self.runtime.enqueue(update, POLICY)
 
-    def worker(self, *, die_at="", after="", device="here", **limits):
+    def worker(self, *, die_at="", after="", device="here", traces="", **limits):
         """Start a worker as a process of its own, which ends when nothing is left to do.
 
         ``die_at`` names the point at which it is killed; with ``after``, once that gate has begun to compute.
@@ -189,6 +189,7 @@ class DurableWorld:
             "die_at": die_at,
             "after": after,
             "device": device,
+            "traces": traces,
             "limits": {"poll_seconds": 0.05, "beat_seconds": 0.2, "lease_seconds": 2.0, **limits},
         }
         here = Path(__file__).resolve()

@@ -1,0 +1,89 @@
+"""How cost grows: with updates, with ledger entries, with training rows, with items of a suite.
+
+Each size is measured in a process of its own, so that memory is that size's alone. Updates, runs, reports, verdicts and
+promotions of a large installation are copies of real ones under ids of their own; everything that is timed is the real
+call. The exponent is the slope of log time over log size by least squares, with a 95 % interval from the residuals: 0
+means that the size does not matter, 1 that cost grows with it.
+
+Run with ``python -m tests.benchmarks.growth [updates|ledger|rows|items] [--most N] [--repeats R]``.
+"""
+
+import argparse
+import json
+import math
+import resource
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "fakes"))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from scipy import stats
+
+SIZES = {
+    "updates": (10, 100, 1_000, 10_000),
+    "ledger": (1_000, 10_000, 100_000, 1_000_000),
+    "rows": (1_000, 10_000, 100_000, 1_000_000),
+    "items": (100, 1_000, 10_000, 100_000),
+}
+
+
+def fitted(points):
+    """Return slope and half the width of its 95 % interval, over (size, seconds)."""
+    xs, ys = ([math.log(each) for each in column] for column in zip(*points, strict=True))
+    fit = stats.linregress(xs, ys)
+    return fit.slope, fit.stderr * stats.t.ppf(0.975, len(xs) - 2)
+
+
+def one(axis, size, repeats):
+    """Measure one size in this process; return {what: [seconds]} and peak memory in MiB."""
+    from growth_axes import AXES
+
+    return {"seconds": AXES[axis](size, repeats), "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+def measured(axis, size, repeats):
+    """Measure one size in a process of its own."""
+    told = [sys.executable, "-m", "tests.benchmarks.growth", axis, "--one", str(size), "--repeats", str(repeats)]
+    done = subprocess.run(told, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def table(axis, sizes, repeats):
+    """Print times by size, memory, and how both grow."""
+    points, cells, memory = defaultdict(list), defaultdict(dict), {}
+    for size in sizes:
+        found = measured(axis, size, repeats)
+        memory[size] = found["mib"]
+        for what, seconds in found["seconds"].items():
+            points[what] += [(size, each) for each in seconds]
+            cells[what][size] = min(seconds)
+        print(f"# {axis} {size:,}: {found}", file=sys.stderr, flush=True)
+    print(f"| {axis} | " + " | ".join(f"{size:,}" for size in sizes) + " | exponent |")
+    print("|---" * (len(sizes) + 2) + "|")
+    for what in points:
+        row = [f"{1000 * cells[what][size]:,.1f}" if size in cells[what] else "" for size in sizes]
+        known = {size for size, _ in points[what]}
+        slope = "%.2f ± %.2f" % fitted(points[what]) if len(known) > 2 else "–"  # noqa: UP031  # two numbers at once
+        print(f"| {what}, ms | " + " | ".join(row) + f" | {slope} |")
+    print("| peak memory, MiB | " + " | ".join(f"{memory[size]:,.0f}" for size in sizes) + " | |", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("axis", nargs="?", choices=sorted(SIZES))
+    parser.add_argument("--most", type=int, default=10**9, help="largest size")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--one", type=int, help="one size, as JSON")
+    told = parser.parse_args()
+    if told.one is not None:
+        print(json.dumps(one(told.axis, told.one, told.repeats)))
+        return
+    for axis in [told.axis] if told.axis else sorted(SIZES):
+        table(axis, [size for size in SIZES[axis] if size <= told.most], told.repeats)
+
+
+if __name__ == "__main__":
+    main()
