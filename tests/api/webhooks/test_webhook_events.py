@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from api.webhooks.events import KINDS, TYPES, body_of, matrix, body_of_test, types_of
+from api.webhooks.events import KINDS, TYPES, body_of, body_of_test, matrix, types_of
 from api.webhooks.signing import secret_of, signed
 from audits.ledger.events import EVENTS, Event
 from audits.ledger.leaf import write_leaf
