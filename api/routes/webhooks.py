@@ -10,7 +10,6 @@ from fastapi import Query
 from starlette.responses import Response
 
 from api.calls import Call, Here, answer, etag_of
-from api.finding import nothing_wrong_with_the_payload
 from api.guard import guarded_router
 from api.problems import Problem
 from api.shapes.webhooks import (
@@ -55,8 +54,7 @@ def add(wanted: WebhookIn, call: Here) -> Response:
         if unknown:
             raise Problem("payload", f"{unknown[0]!r} is no event.", hint="Known: " + ", ".join(TYPES) + ".")
         workspace = call.service.workspace
-        with nothing_wrong_with_the_payload():
-            outgoing.rules.target(wanted.url)
+        outgoing.rules.target(wanted.url)
         with workspace.store.reading() as session:
             if len(webhooks.endpoints(session)) >= _MOST:
                 raise Problem("state", f"There are {_MOST} webhooks.", hint="Remove one first.")

@@ -20,6 +20,44 @@ from tests.fakes.mlflow_server import free_port, mlflow_server
 
 MODEL = "tiny"
 PATIENCE = 60
+POLICY = """
+policy: journey
+version: 1
+about: Every stage, and no more of it than the way takes.
+gates:
+  - gate: artifact/format
+    limits:
+      - id: nothing-runs
+        admit: 'm["code_files"].value == 0.0'
+        because: "{m[code_files].value} files can run code."
+  - gate: artifact/template
+    limits:
+      - id: unchanged
+        admit: 'm["changed_templates"].value == 0.0'
+        because: "{m[changed_templates].value} changes of the chat template."
+  - gate: data/schema
+    limits:
+      - id: rows-are-whole
+        admit: 'm["failed_expectations"].value == 0.0'
+        because: "{m[failed_expectations].value} expectations failed."
+  - gate: weights/integrity
+    limits:
+      - id: finite
+        admit: 'm["non_finite_values"].value == 0 && m["misfit_tensors"].value == 0'
+        because: "{m[misfit_tensors].value} tensors do not fit."
+certify:
+  - gate: artifact/format
+    limits:
+      - id: nothing-runs
+        admit: 'm["code_files"].value == 0.0'
+        because: "{m[code_files].value} files can run code."
+  - gate: artifact/template
+    limits:
+      - id: unchanged
+        admit: 'm["changed_templates"].value == 0.0'
+        because: "{m[changed_templates].value} changes of the chat template."
+approvals: {required: 1, roles: [approver], distinct_from: [submitter, trainer], expires_hours: 72}
+"""
 
 
 def eventually(ask, wanted):
@@ -42,6 +80,7 @@ def server(project, gatekeeper, monkeypatch, tmp_path):
     monkeypatch.setenv("MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS", "true")
     monkeypatch.setenv("MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY", Fernet.generate_key().decode())
     monkeypatch.setenv("MLFLOW_WEBHOOK_CACHE_TTL", "1")
+    Path("policy.yaml").write_text(POLICY, encoding="utf-8")
     assert gatekeeper("trust", "pin").code == 0
     folder = tmp_path / "server"
     folder.mkdir()

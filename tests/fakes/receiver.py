@@ -1,4 +1,4 @@
-"""A receiver of webhooks on this machine: real TLS with an authority of its own, and as ill-behaved as a test likes."""
+"""A receiver of webhooks on this machine: real TLS with its own authority, and as ill-behaved as a test likes."""
 
 import socket
 import ssl
@@ -78,10 +78,9 @@ class Receiver:
             except OSError:
                 return
             self.connections += 1
-            with suppress(OSError, ssl.SSLError):
-                with self._context.wrap_socket(plain, server_side=True) as secure:
-                    self.requests.append(read_request(secure))
-                    self._behave(secure)
+            with suppress(OSError, ssl.SSLError), self._context.wrap_socket(plain, server_side=True) as secure:
+                self.requests.append(read_request(secure))
+                self._behave(secure)
 
 
 def read_request(secure):

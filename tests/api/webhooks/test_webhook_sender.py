@@ -20,6 +20,7 @@ from gatekeeper.store.tables import DeliveryState, EndpointState
 
 KEY = b"k" * 32
 URL = "https://hooks.example.com/x"
+WITHDRAWN = {"type": Event.UPDATE_WITHDRAWN, "data": {"update_digest": None, "state": None}}
 EVERYTHING = ["update.submitted", "update.judged", "approval.needed", "approval.given", "update.promoted"]
 
 
@@ -74,16 +75,10 @@ def state_of(workspace, endpoint):
         return webhooks.find_endpoint(session, endpoint).state
 
 
-def happens(workspace, event=Event.UPDATE_WITHDRAWN, **data):
+def happens(workspace):
     """Write an entry that is an event, and nothing else."""
     with workspace.store.transaction() as session:
-        append(
-            session,
-            type=event,
-            actor="service:gatekeeper",
-            subject="upd-1",
-            data={"update_digest": None, "state": None, **data},
-        )
+        append(session, actor="service:gatekeeper", subject="upd-1", **WITHDRAWN)
 
 
 @pytest.fixture
@@ -132,15 +127,13 @@ def test_an_endpoint_is_sent_what_it_asked_for(world, workspace, clock):
 
 
 def test_an_event_stands_or_falls_with_what_it_tells(workspace, clock, one):
-    with pytest.raises(ZeroDivisionError), workspace.store.transaction() as session:
-        append(
-            session,
-            type=Event.UPDATE_WITHDRAWN,
-            actor="service:gatekeeper",
-            subject="upd-2",
-            data={"update_digest": None, "state": None},
-        )
-        raise ZeroDivisionError
+    def comes_to_nothing():
+        with workspace.store.transaction() as session:
+            append(session, actor="service:gatekeeper", subject="upd-2", **WITHDRAWN)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        comes_to_nothing()
 
     assert len(sender(workspace, Poster(), clock).send_due()) == 1
 
