@@ -1,0 +1,1 @@
+"""Evaluation suites on a Ray cluster: it computes shards and holds no state."""
