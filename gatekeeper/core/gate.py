@@ -76,10 +76,19 @@ class Resources:
         Raises:
             RuntimeError: the run was started without it.
         """
-        found = self._provided.get(kind)
-        if not isinstance(found, kind):
+        found = self.find(kind)
+        if found is None:
             raise RuntimeError(f"this run provides no {kind.__name__}")
         return found
+
+    def find(self, kind: type[T]) -> T | None:
+        """Return the resource of that type, or ``None`` where the run was started without it."""
+        found = self._provided.get(kind)
+        return found if isinstance(found, kind) else None
+
+    def plus(self, more: Mapping[type, object]) -> "Resources":
+        """Return these and more."""
+        return Resources({**self._provided, **more})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

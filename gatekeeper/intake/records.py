@@ -8,8 +8,9 @@ import csv
 import gzip
 import json
 import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO, TypeAlias, cast
 
@@ -88,12 +89,21 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
         number = 0
         while raw := stream.readline(MAX_ROW + 1):
             number += 1
-            if len(raw) > MAX_ROW:
-                raise _bad(path, f"line {number}", f"is longer than {MAX_ROW >> 20} MiB")
-            try:
-                yield number, raw.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                raise _bad(path, f"line {number}", f"is not UTF-8 (byte {error.start})") from error
+            yield number, line_text(path, number, raw)
+
+
+def line_text(path: Path, number: int, raw: bytes) -> str:
+    """Return a line as text; lines are counted from 1.
+
+    Raises:
+        InputError: it is too long, or no UTF-8.
+    """
+    if len(raw) > MAX_ROW:
+        raise _bad(path, f"line {number}", f"is longer than {MAX_ROW >> 20} MiB")
+    try:
+        return raw.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        raise _bad(path, f"line {number}", f"is not UTF-8 (byte {error.start})") from error
 
 
 def _jsonl(path: Path) -> Iterator[Record]:
@@ -107,7 +117,12 @@ def json_lines(path: Path) -> Iterator[tuple[str, str, dict[str, object]]]:
     Raises:
         InputError: a line is no JSON object; wrap it into :func:`damage_named` for the rest.
     """
-    for number, line in _lines(path):
+    return parsed_lines(path, _lines(path))
+
+
+def parsed_lines(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[str, str, dict[str, object]]]:
+    """Do the same with lines by number, some of a file's."""
+    for number, line in lines:
         text = line.strip(_SPACE)
         if not text:
             continue
@@ -142,19 +157,57 @@ def _csv(path: Path) -> Iterator[Record]:
 
 
 def _parquet(path: Path) -> Iterator[Record]:
+    return parquet_records(path, 0, None)
+
+
+def parquet_records(path: Path, begin: int, end: int | None) -> Iterator[Record]:
+    """Yield the rows of a Parquet file from one number, counted from 0, up to another; only their row groups are read.
+
+    Raises:
+        InputError: they cannot be read; wrap it into :func:`damage_named` for the rest.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     number = 0
     try:
         with pq.ParquetFile(path, memory_map=False, pre_buffer=False) as file:
-            for batch in file.iter_batches(batch_size=_BATCH):
+            sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+            starts = list(accumulate(sizes, initial=0))
+            last = starts[-1] if end is None else end
+            groups = [at for at, start in enumerate(starts[:-1]) if start < last and starts[at + 1] > begin]
+            if not groups:
+                return
+            number = starts[groups[0]]
+            for batch in file.iter_batches(batch_size=_BATCH, row_groups=groups):
+                if number + batch.num_rows <= begin:
+                    number += batch.num_rows
+                    continue
                 for value in batch.to_pylist():
                     number += 1
-                    yield f"row {number}", value
+                    if end is not None and number > end:
+                        return
+                    if number > begin:
+                        yield f"row {number}", value
     except (pa.ArrowException, UnicodeDecodeError, ValueError) as error:
         first = (str(error).splitlines() or [""])[0][:200]
         raise _bad(path, f"row {number + 1}", f"cannot be read as Parquet: {first}") from error
+
+
+def parquet_rows(path: Path) -> int:
+    """Return how many rows a Parquet file says that it has.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path, memory_map=False, pre_buffer=False) as file:
+            return int(file.metadata.num_rows)
+    except (pa.ArrowException, UnicodeDecodeError, ValueError) as error:
+        raise _bad(path, "row 1", "cannot be read as Parquet") from error
 
 
 class _Text:

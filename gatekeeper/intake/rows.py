@@ -4,16 +4,17 @@ Nothing is kept between rows, so a file of any size can be gated. An empty file 
 is no evidence.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gatekeeper.core.digests import sha256_file
 from gatekeeper.core.errors import InputError
+from gatekeeper.core.row_work import RowRange
 from gatekeeper.core.rows import RowSource, TrainingRow
 from gatekeeper.core.update import TrainingData
+from gatekeeper.intake.ranges import ranges_of, understood
 from gatekeeper.intake.records import format_of, read_records
-from gatekeeper.intake.shapes import UnknownShape, understand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,15 +32,18 @@ class FileRows:
         """
         index = -1
         for index, (place, record) in enumerate(read_records(self.path)):
-            try:
-                row = understand(record, index)
-            except UnknownShape as error:
-                raise InputError(
-                    f"{self.path}, {place}: {error}.", hint="Correct or remove the row and try again."
-                ) from error
-            yield row
+            yield understood(self.path, place, record, index)
         if index < 0:
             raise InputError(f"{self.path} holds no rows.", hint="Give the rows the update was trained on.")
+
+    def ranges(self, rows: int) -> Sequence[RowRange] | None:
+        """Return where each run of so many rows lies; ``None`` for a format whose parts cannot be read alone.
+
+        Raises:
+            UsageError: the file is gone.
+            InputError: it cannot be read.
+        """
+        return ranges_of(self.path, rows)
 
 
 def open_rows(path: Path) -> RowSource:

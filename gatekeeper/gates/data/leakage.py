@@ -19,13 +19,14 @@ from typing import IO
 from gatekeeper.core.errors import UsageError
 from gatekeeper.core.findings import Finding, GateReport, Metric, Severity
 from gatekeeper.core.gate import GateContext, gate
-from gatekeeper.core.rows import TrainingRow
-from gatekeeper.gates.data.leaks.find import Index, Leak, LeakTest, Rules, pair_counts
+from gatekeeper.core.row_work import RowTask
+from gatekeeper.gates.data.leaks.chunk_search import leaks_in, row_words, search_task
+from gatekeeper.gates.data.leaks.find import Leak, LeakTest, Rules, pair_counts
 from gatekeeper.gates.data.leaks.item_forms import SuiteItem, read_forms
-from gatekeeper.gates.data.leaks.words import Words, words_of
 from gatekeeper.gates.data.reading.counts import count, share
 from gatekeeper.gates.data.reading.flags import FLAGGED, RowFlag, flag_lines
 from gatekeeper.gates.data.reading.spans import write_lines
+from gatekeeper.gates.data.spreading.run import parcels
 from regression import Suite, open_suite
 
 ATTACHMENT = "leaks.jsonl"
@@ -78,8 +79,9 @@ class _Found:
     """What the rows so far show of one item."""
 
     best: Leak
-    row: TrainingRow
+    row: int
     """The first row with the strongest test."""
+    row_id: str
     rows: int = 0
 
 
@@ -91,14 +93,14 @@ class _Tally:
     rows: int = 0
     leaking: int = 0
 
-    def add(self, row: TrainingRow, leaks: Sequence[Leak]) -> None:
-        self.rows += 1
-        self.leaking += bool(leaks)
+    def add(self, row: int, row_id: str, leaks: Sequence[Leak]) -> None:
+        """Count a row that holds items; the rows are counted by the caller."""
+        self.leaking += 1
         for leak in leaks:
-            known = self.found.setdefault(leak.item, _Found(best=leak, row=row))
+            known = self.found.setdefault(leak.item, _Found(best=leak, row=row, row_id=row_id))
             known.rows += 1
             if leak.test > known.best.test:
-                known.best, known.row = leak, row
+                known.best, known.row, known.row_id = leak, row, row_id
 
 
 @gate("data/leakage", asks="Does training data hold the questions we measure with?", params=Params)
@@ -118,10 +120,10 @@ def data_leakage(context: GateContext, params: Params) -> GateReport:
     context.progress.start("leaked items", None)
     rules = Rules(gram=params.gram, anywhere=params.anywhere_words, similarity=params.similarity)
     frequent = pair_counts(row_words(row) for row in islice(context.rows, _SAMPLE))
-    index = Index(forms, rules, frequent=frequent)
+    task = search_task(forms, rules, frequent=frequent)
     tally = _Tally()
     with (context.workdir / FLAGGED).open("w", encoding="utf-8", newline="\n") as flagged:
-        write_lines(context.workdir / ATTACHMENT, _search(context, index, items, tally, flagged))
+        write_lines(context.workdir / ATTACHMENT, _search(context, task, items, tally, flagged))
     if tally.rows == 0:
         return data_leakage.unmeasured("The data set holds no rows.")
     if not any(item.tested for item in items):
@@ -132,11 +134,6 @@ def data_leakage(context: GateContext, params: Params) -> GateReport:
         findings=tuple(_finding(items[place], found) for place, found in order[: params.listed_findings]),
         attachments=(context.attach(ATTACHMENT), context.attach(FLAGGED)),
     )
-
-
-def row_words(row: TrainingRow) -> list[Words]:
-    """Return the words of each of the row's fields that has any, in their order."""
-    return [words for _, text in row.fields if (words := words_of(text))]
 
 
 def _open(sources: Sequence[str]) -> list[Suite]:
@@ -151,33 +148,34 @@ def _open(sources: Sequence[str]) -> list[Suite]:
 
 
 def _search(
-    context: GateContext, index: Index, items: Sequence[SuiteItem], tally: _Tally, flagged: IO[str]
+    context: GateContext, task: RowTask, items: Sequence[SuiteItem], tally: _Tally, flagged: IO[str]
 ) -> Iterator[Mapping[str, object]]:
-    for row in context.rows or ():
-        leaks = index.search(row_words(row))
-        tally.add(row, leaks)
-        context.progress.advance()
-        flags = [
-            RowFlag(
-                row=row.index,
-                id=row.id,
-                test=_NAMES[leak.test],
-                reason=f"holds the item {items[leak.item].id} of {items[leak.item].suite}",
-                release="Leave the row out, or a named reviewer finds that it is a sentence anybody might write.",
-            )
-            for leak in leaks
-        ]
-        flagged.writelines(json.dumps(line) + "\n" for line in flag_lines(flags))
-        for leak in leaks:
-            item = items[leak.item]
-            yield {
-                "suite": item.suite,
-                "item": item.id,
-                "row": row.index,
-                "id": row.id,
-                "test": _NAMES[leak.test],
-                "similarity": round(leak.similarity, 4),
-            }
+    for head, _ in parcels(context, task):
+        tally.rows += head["rows"]
+        context.progress.advance(head["rows"])
+        for row, row_id, leaks in leaks_in(head):
+            tally.add(row, row_id, leaks)
+            flags = [
+                RowFlag(
+                    row=row,
+                    id=row_id,
+                    test=_NAMES[leak.test],
+                    reason=f"holds the item {items[leak.item].id} of {items[leak.item].suite}",
+                    release="Leave the row out, or a named reviewer finds that it is a sentence anybody might write.",
+                )
+                for leak in leaks
+            ]
+            flagged.writelines(json.dumps(line) + "\n" for line in flag_lines(flags))
+            for leak in leaks:
+                item = items[leak.item]
+                yield {
+                    "suite": item.suite,
+                    "item": item.id,
+                    "row": row,
+                    "id": row_id,
+                    "test": _NAMES[leak.test],
+                    "similarity": round(leak.similarity, 4),
+                }
 
 
 def _metrics(suites: Sequence[Suite], items: Sequence[SuiteItem], tally: _Tally, *, listed: int) -> tuple[Metric, ...]:
@@ -218,7 +216,7 @@ def _finding(item: SuiteItem, found: _Found) -> Finding:
         confidence=found.best.similarity if near else 0.99,
         subject=f"{item.suite}:{item.id}",
         message=(
-            f"Item {item.id} of the suite {item.suite} stands {_WORDS[found.best.test]} in row {found.row.index} "
-            f"({found.row.id}){more}: what the model answers there may be learned by heart."
+            f"Item {item.id} of the suite {item.suite} stands {_WORDS[found.best.test]} in row {found.row} "
+            f"({found.row_id}){more}: what the model answers there may be learned by heart."
         ),
     )

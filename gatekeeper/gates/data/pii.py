@@ -15,35 +15,29 @@ Metrics: ``rows``, ``spans``, ``spans.<type>``; rows and, with Wilson bounds, sh
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import IO
 
 from gatekeeper.core.findings import GateReport
 from gatekeeper.core.gate import GateContext, gate
-from gatekeeper.core.rows import TrainingRow
-from gatekeeper.gates.data.personal.cores import searched
+from gatekeeper.gates.data.personal.chunk_search import search_task
 from gatekeeper.gates.data.personal.flag_tests import tests_for
 from gatekeeper.gates.data.personal.kinds import CLASSES, PiiClass
 from gatekeeper.gates.data.personal.language_model import DEFAULT
 from gatekeeper.gates.data.personal.redaction import redacted_record
-from gatekeeper.gates.data.personal.search import Found, SearchOptions
-from gatekeeper.gates.data.personal.structured_pii import structured_pii
+from gatekeeper.gates.data.personal.search import Search, SearchOptions
 from gatekeeper.gates.data.personal.tally import Tally
-from gatekeeper.gates.data.reading.flags import FLAGGED, flag_lines, flags_of_spans
-from gatekeeper.gates.data.reading.spans import Span, span_text, text_fields
+from gatekeeper.gates.data.reading.flags import FLAGGED
+from gatekeeper.gates.data.reading.spans import Span
+from gatekeeper.gates.data.spreading.run import parcels
 from gatekeeper.intake.records import read_records
 
 ATTACHMENT = "pii.jsonl"
 """One line a span: ``row``, ``field``, ``start``, ``end``, ``type``, ``score``."""
 REDACTED = "redacted.jsonl"
 """One line a row, its spans replaced by ``<TYPE>``."""
-_BATCH_ROWS = 256
-_BATCH_CHARACTERS = 1 << 20
-_WORTH = {True: 64, False: 160}
-"""Batches from which on other processes repay their start: with names, and without."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,34 +69,6 @@ class Params:
         tests_for(self.flagged_classes)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Batch:
-    rows: tuple[TrainingRow, ...]
-    fields: tuple[tuple[tuple[str, str], ...], ...]
-    """Names and texts of each row."""
-
-    @property
-    def texts(self) -> list[list[str]]:
-        """The fields of each row."""
-        return [[text for _, text in fields] for fields in self.fields]
-
-    def spans(self, found: Iterable[Found]) -> dict[int, list[Span]]:
-        """Return what was found by the row of the batch that holds it, ascending; other rows are not in it."""
-        spans: dict[int, list[Span]] = {}
-        for at, field, match in found:
-            spans.setdefault(at, []).append(
-                Span(
-                    row=self.rows[at].index,
-                    field=self.fields[at][field][0],
-                    start=match.start,
-                    end=match.end,
-                    type=match.type,
-                    score=match.score,
-                )
-            )
-        return spans
-
-
 @gate("data/pii", asks="Do the rows hold personal data?", params=Params, version=2)
 def data_pii(context: GateContext, params: Params) -> GateReport:
     """Report personal data in the training rows by row, field and type, never by its text."""
@@ -116,33 +82,21 @@ def data_pii(context: GateContext, params: Params) -> GateReport:
         model=params.model,
         min_score=params.min_score,
     )
-    tests = tests_for(params.flagged_classes)
+    Search(options).require()
     tally = Tally(listed=params.listed_findings)
+    task = search_task(options, flagged=params.flagged_classes, listed=params.listed_findings)
     with ExitStack() as stack:
-        flagged = stack.enter_context(_opened(context, FLAGGED))
-        spans_file = stack.enter_context(_opened(context, ATTACHMENT))
-        redacted = stack.enter_context(_opened(context, REDACTED)) if params.redact else None
-        records = _records(context)
-        found = searched(_batches(iter(context.rows)), options, processes=params.processes, worth=_WORTH[params.names])
-        for batch, matches in found:
-            spans = batch.spans(matches)
-            tally.rows += len(batch.rows)
-            for at, held in spans.items():
-                row, own = batch.rows[at], _safe_id(batch.rows[at])
-                tally.add(own, dict(batch.fields[at]), held)
-                flags = flags_of_spans(held, {row.index: own}, tests)
-                flagged.writelines(json.dumps(line) + "\n" for line in flag_lines(flags))
-                spans_file.writelines(map(span_text, sorted(held) if len(held) > 1 else held))
-            if redacted is not None:
-                for at, row in enumerate(batch.rows):
-                    kept = [
-                        span
-                        for span in spans.get(at, [])
-                        if params.redact_details or CLASSES[span.type] is not PiiClass.DETAIL
-                    ]
-                    record = dict(row.fields) if records is None else next(records)
-                    redacted.write(json.dumps(redacted_record(record, kept)) + "\n")
-            context.progress.advance(len(batch.rows))
+        flagged = stack.enter_context((context.workdir / FLAGGED).open("wb"))
+        spans_file = stack.enter_context((context.workdir / ATTACHMENT).open("wb"))
+        redacting = stack.enter_context(_redacting(context, details=params.redact_details)) if params.redact else None
+        for head, (flags, lines) in parcels(context, task, processes=params.processes):
+            part = Tally.from_plain(head["tally"])
+            tally.merge(part)
+            flagged.write(flags.tobytes())
+            spans_file.write(lines.tobytes())
+            if redacting is not None:
+                redacting(part.rows, lines.tobytes())
+            context.progress.advance(part.rows)
     if tally.rows == 0:
         return data_pii.unmeasured("The data set holds no rows.")
     return data_pii.measured(
@@ -154,36 +108,26 @@ def data_pii(context: GateContext, params: Params) -> GateReport:
     )
 
 
-def _opened(context: GateContext, name: str) -> IO[str]:
-    return (context.workdir / name).open("w", encoding="utf-8", newline="\n")
+@contextmanager
+def _redacting(context: GateContext, *, details: bool) -> Iterator[Callable[[int, bytes], None]]:
+    """Give what writes so many more rows, spans replaced that stand in lines of the attachment."""
+    rows, records = iter(context.rows or ()), _records(context)
+    with (context.workdir / REDACTED).open("w", encoding="utf-8", newline="\n") as redacted:
+
+        def write(number: int, lines: bytes) -> None:
+            spans: dict[int, list[Span]] = {}
+            for line in lines.splitlines():
+                span = Span(**json.loads(line))
+                if details or CLASSES[span.type] is not PiiClass.DETAIL:
+                    spans.setdefault(span.row, []).append(span)
+            for row in islice(rows, number):
+                record = dict(row.fields) if records is None else next(records)
+                redacted.write(json.dumps(redacted_record(record, spans.get(row.index, []))) + "\n")
+
+        yield write
 
 
 def _records(context: GateContext) -> Iterator[Mapping[str, object]] | None:
     """Return the rows as objects, as the file holds them; ``None`` when there is no file behind the rows."""
     data = context.update.data
     return None if data is None else (record for _, record in read_records(data.path))
-
-
-def _batches(rows: Iterator[TrainingRow]) -> Iterator[_Batch]:
-    """Yield batches of limited size; a row is never parted."""
-    while chunk := tuple(islice(rows, _BATCH_ROWS)):
-        part: list[TrainingRow] = []
-        size = 0
-        for row in chunk:
-            part.append(row)
-            size += sum(len(text) for _, text in row.fields)
-            if size > _BATCH_CHARACTERS:
-                yield _batch(part)
-                part, size = [], 0
-        if part:
-            yield _batch(part)
-
-
-def _batch(rows: list[TrainingRow]) -> _Batch:
-    return _Batch(rows=tuple(rows), fields=tuple(text_fields(row) for row in rows))
-
-
-def _safe_id(row: TrainingRow) -> str:
-    """Return the row's id, or its position when the id itself is personal data."""
-    own = row.id != f"row-{row.index}"
-    return f"row-{row.index}" if own and any(structured_pii(row.id)) else row.id

@@ -20,15 +20,15 @@ from typing import TYPE_CHECKING
 
 from gatekeeper.core.findings import Finding, GateReport, Metric, Severity
 from gatekeeper.core.gate import GateContext, gate
-from gatekeeper.core.rows import RowSource, TrainingRow
 from gatekeeper.gates.data.reading.counts import count, share
-from gatekeeper.gates.data.reading.decoding import hides_characters
 from gatekeeper.gates.data.reading.flags import FLAGGED, LOOK, RowFlag, write_flags
 from gatekeeper.gates.data.reading.spans import whole
+from gatekeeper.gates.data.spreading.run import given, parcels
 
 if TYPE_CHECKING:
     from gatekeeper.gates.data.content.flags import Flag
     from gatekeeper.gates.data.triggers.evidence import Evidence, Settings, Suspicion
+    from gatekeeper.gates.data.triggers.spread_passes import Spread
 
 _SHOWN = 200
 """Most findings of one report; the attachment holds every row."""
@@ -84,17 +84,21 @@ def data_poison(context: GateContext, params: Params) -> GateReport:
     """Report phrases and responses that nothing but a hidden trigger explains, and the rows that hold them."""
     if context.rows is None:
         return data_poison.unmeasured("No training rows were given.")
-    from gatekeeper.gates.data.content.scan import Settings as ContentSettings
-    from gatekeeper.gates.data.content.scan import find_content
+    from gatekeeper.gates.data.content.chunk_content import CONTENT
+    from gatekeeper.gates.data.content.flags import Flag
     from gatekeeper.gates.data.triggers.evidence import gather
     from gatekeeper.gates.data.triggers.history import Past
     from gatekeeper.gates.data.triggers.summary import counts_of, limits_of
     from gatekeeper.gates.data.triggers.token_batches import TokenBatches
 
     context.progress.start("poison: what rows say", None)
-    read = _Read(context)
-    said = find_content(read.rows(context.rows), ContentSettings())
-    total, hidden = read.total, read.hidden
+    total, said = 0, list[Flag]()
+    hidden: list[int] = []
+    for head, _ in parcels(context, CONTENT, processes=params.processes):
+        total += head["rows"]
+        hidden += head["hidden"]
+        said += [Flag(place=place, test=test, reason=reason) for place, test, reason in head["flags"]]
+        context.progress.advance(head["rows"])
     if total < params.tested_rows:
         return data_poison.unmeasured(
             f"{total} rows are too few to tell a trigger from chance; {params.tested_rows} are needed."
@@ -103,7 +107,9 @@ def data_poison(context: GateContext, params: Params) -> GateReport:
     batches = TokenBatches(context.rows, read=context.progress.advance, folder=context.workdir)
     past = Past(context.history) if context.history is not None else None
     complying = sorted(flag.place for flag in said if flag.test == "harmful-answer")
-    evidence = gather(batches, past, _settings(params), harmful=complying, processes=params.processes)
+    evidence = gather(
+        batches, past, _settings(params), harmful=complying, processes=params.processes, spread=_spread(context)
+    )
     if evidence is None:
         return data_poison.unmeasured("The rows could be read once and not again.")
     try:
@@ -118,7 +124,7 @@ def data_poison(context: GateContext, params: Params) -> GateReport:
         close, dense = compared_by_gradient(context, params.gradient_rows, params.accepted_rows, flagged)
         said += close
         flagged |= {flag.place for flag in close}
-    ids = _ids(context.rows, flagged)
+    ids = _ids(context, flagged, total, processes=params.processes)
     write_flags(context.workdir, _flags(found, said, hidden, ids))
     shown = sorted(found, key=lambda one: (-one.severity, one.log10_q, -len(one.rows), one.subject))[:_SHOWN]
     return data_poison.measured(
@@ -157,22 +163,14 @@ _SAID = {
 }
 
 
-class _Read:
-    """Counts rows, and those that hide characters, while others read them."""
+def _spread(context: GateContext) -> "Spread | None":
+    """Return who works on the passes, where the run says it."""
+    from gatekeeper.gates.data.triggers.spread_passes import Spread
 
-    def __init__(self, context: GateContext) -> None:
-        self._context = context
-        self.total = 0
-        self.hidden: list[int] = []
-
-    def rows(self, rows: RowSource) -> Iterator[TrainingRow]:
-        """Yield the rows."""
-        for row in rows:
-            if hides_characters(row.prompt) or hides_characters(row.response):
-                self.hidden.append(self.total)
-            self.total += 1
-            self._context.progress.advance()
-            yield row
+    executor = given(context)
+    if executor is None or context.rows is None:
+        return None
+    return Spread(executor=executor, rows=context.rows, folder=context.workdir, read=context.progress.advance)
 
 
 def _tests() -> "tuple[Callable[[Evidence], list[Suspicion]], ...]":
@@ -206,9 +204,13 @@ def _settings(params: Params) -> "Settings":
     )
 
 
-def _ids(rows: RowSource, places: set[int]) -> dict[int, tuple[int, str]]:
-    """Return index and id of the rows at these positions."""
-    return {place: (row.index, row.id) for place, row in enumerate(rows) if place in places}
+def _ids(context: GateContext, places: set[int], rows: int, *, processes: int) -> dict[int, tuple[int, str]]:
+    """Return index and id of the rows at these positions among so many."""
+    from gatekeeper.gates.data.content.chunk_content import names_task
+
+    task = names_task(sorted(places), rows)
+    found = parcels(context, task, processes=processes)
+    return {place: (index, id_) for named, _ in found for place, index, id_ in named}
 
 
 def _flags(

@@ -14,10 +14,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gatekeeper.core.errors import InputError
 from gatekeeper.core.findings import Finding, GateReport, Metric, Severity
 from gatekeeper.core.gate import GateContext, gate
 from gatekeeper.gates.data.reading.counts import count, share, wilson
 from gatekeeper.gates.data.reading.flags import FLAGGED, RowFlag, write_flags
+from gatekeeper.gates.data.spreading.run import parcels
 
 if TYPE_CHECKING:
     from gatekeeper.gates.data.origins.label_flips import Flipper
@@ -64,26 +66,34 @@ class _Found:
     labels: "Labels | None"
 
 
-@gate("data/preference", asks="Do the preferences teach what they claim?", params=Params)
+@gate("data/preference", asks="Do the preferences teach what they claim?", params=Params, version=2)
 def data_preference(context: GateContext, params: Params) -> GateReport:
     """Report pairs that prefer nothing, prefer length, prefer the wrong side of a refusal, or seem mislabelled."""
     if context.rows is None:
         return data_preference.unmeasured("No training rows were given.")
+    from gatekeeper.gates.data.preferences.chunk_pairs import FIRST_PASS, part_of, words_in, words_pass
     from gatekeeper.gates.data.preferences.pairs import Pairs
     from gatekeeper.gates.data.preferences.verdicts import labels_of, lengths_of, refusals_of
 
     context.progress.start("preferences", None)
     pairs, rows = Pairs(modelled=params.modelled_pairs), 0
-    for row in context.rows:
-        rows += 1
-        if row.rejected is not None:
-            pairs.add(row, row.rejected)
-        context.progress.advance()
+    for head, arrays in parcels(context, FIRST_PASS):
+        rows += head["rows"]
+        pairs.include(part_of(head, arrays))
+        context.progress.advance(head["rows"])
     if len(pairs) < params.tested_pairs:
         return data_preference.unmeasured(
             f"{len(pairs)} of {rows} rows prefer one answer to another; {params.tested_pairs} are needed."
         )
     context.progress.start("labels of preferences", None)
+    modelled = pairs.modelled()
+    found_words = (
+        one for result in parcels(context, words_pass(pairs.rows_of(modelled), rows)) for one in words_in(*result)
+    )
+    try:
+        pairs.words = dict(zip(modelled, found_words, strict=True))
+    except ValueError as error:
+        raise InputError("The rows changed while they were read.", hint="Leave them alone, and scan again.") from error
     identical = pairs.identical()
     lengths = lengths_of(pairs, fdr=params.fdr, min_pairs=params.min_pairs)
     found = _Found(

@@ -14,9 +14,11 @@ from gatekeeper.core.findings import Finding, GateReport, Metric, Severity
 from gatekeeper.core.gate import GateContext, gate
 from gatekeeper.gates.data.reading.counts import count, share
 from gatekeeper.gates.data.reading.flags import FLAGGED, write_flags
+from gatekeeper.gates.data.shape.chunk_lines import lines_task
 from gatekeeper.gates.data.shape.expectations import Expected, build_suite, columns_of_numbers, read_suite, validate
 from gatekeeper.gates.data.shape.failed_rows import flags_of_failures
 from gatekeeper.gates.data.shape.row_frame import frame, with_numbers
+from gatekeeper.gates.data.spreading.run import parcels
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]  # pandas ships no types
@@ -78,7 +80,7 @@ def data_schema(context: GateContext, params: Params) -> GateReport:
     suite = (
         read_suite(Path(params.suite_file)) if params.suite_file else build_suite("gatekeeper default", DEFAULT_SUITE)
     )
-    table = frame(context.rows, texts=bool(params.suite_file))
+    table = frame(lines for lines, _ in parcels(context, lines_task(texts=bool(params.suite_file))))
     rows = len(table)
     suite_digest = sha256_file(Path(params.suite_file)) if params.suite_file else digest_of(DEFAULT_SUITE)
     if rows == 0:

@@ -22,6 +22,7 @@ from gatekeeper.core.gate import GateContext, gate
 from gatekeeper.gates.data.reading.counts import count, share
 from gatekeeper.gates.data.reading.flags import FLAGGED, RowFlag, write_flags
 from gatekeeper.gates.data.reading.spans import write_lines
+from gatekeeper.gates.data.spreading.run import parcels
 
 if TYPE_CHECKING:
     from gatekeeper.gates.data.origins.answers import Answers
@@ -66,27 +67,28 @@ class Params:
             raise ValueError("a window of burst_minutes lasts longer than 0")
 
 
-@gate("data/sources", asks="Who taught this, and does anybody teach too much of it?", params=Params)
+@gate("data/sources", asks="Who taught this, and does anybody teach too much of it?", params=Params, version=2)
 def data_sources(context: GateContext, params: Params) -> GateReport:
     """Report shares and influence of contributors, rings, bursts, flipped labels and behaviours without backing."""
     if context.rows is None:
         return data_sources.unmeasured("No training rows were given.")
     from gatekeeper.gates.data.origins.answers import answer
+    from gatekeeper.gates.data.origins.chunk_tally import first_pass, part_of
     from gatekeeper.gates.data.origins.flagging import findings_of
     from gatekeeper.gates.data.origins.tally import NOBODY, Columns, Tally
 
     columns = Columns(contributor=params.contributor_field, time=params.time_field, label=params.label_field)
-    tally = Tally(min_words=params.min_words)
+    tally = Tally()
     context.progress.start("contributors", None)
-    for row in context.rows:
-        tally.add(row, columns.read(row))
-        context.progress.advance()
+    for head, arrays in parcels(context, first_pass(columns, min_words=params.min_words)):
+        tally.include(part_of(head, arrays))
+        context.progress.advance(head["rows"])
     if not tally.names:
         return data_sources.unmeasured("The data set holds no rows.")
     if tally.names == [NOBODY]:
         return data_sources.unmeasured("No row says who contributed it, so nothing can be said of contributors.")
     context.progress.start("what contributors share", None)
-    found = answer(context.rows, tally, params, context.progress)
+    found = answer(context, tally, params, columns)
     _write(context, found)
     findings = findings_of(found)
     return data_sources.measured(

@@ -19,9 +19,12 @@ def quiet(environment: dict[str, str]) -> dict[str, str]:
     return kept | {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DISABLE_IMPORT_WARNING": "1"}
 
 
-@contextmanager
-def connected(address: str) -> Iterator[Any]:
-    """Give the ``ray`` module, connected to a cluster that is there; none is started."""
+def connect(address: str) -> Any:
+    """Return the ``ray`` module, connected to a cluster that is there; none is started.
+
+    Args:
+        address: ``auto`` for the cluster of this machine, or ``HOST:PORT`` of its head.
+    """
     os.environ.update({"RAY_USAGE_STATS_ENABLED": "0"})
     import ray
 
@@ -32,6 +35,13 @@ def connected(address: str) -> Iterator[Any]:
         configure_logging=False,
         include_dashboard=False,
     )
+    return ray
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Any]:
+    """Give the ``ray`` module, connected as by :func:`connect`, and leave the cluster afterwards."""
+    ray = connect(address)
     try:
         yield ray
     finally:

@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatekeeper.core.errors import UsageError
-from gatekeeper.gates.data.personal.cores import searched
 from gatekeeper.gates.data.personal.doubtful_sentences import doubtful, lower_words
 from gatekeeper.gates.data.personal.kinds import CLASSES, PiiClass
 from gatekeeper.gates.data.personal.page import page_of
@@ -23,11 +22,6 @@ TEXTS = [
     "Nothing to see here.",
     "Margaret Ellison of Larsen AB lives in Denmark.",
 ]
-
-
-class Batch:
-    def __init__(self, texts):
-        self.texts = [[text] for text in texts]
 
 
 @pytest.mark.parametrize(
@@ -105,43 +99,6 @@ def test_without_details_they_have_no_metric(make, tmp_path):
 
     assert report.metric("detail_rows") is None
     assert (tmp_path / "pii.jsonl").read_text() == ""
-
-
-def test_what_is_searched_for_does_not_depend_on_the_number_of_processes():
-    batches = [Batch(TEXTS), Batch(reversed(TEXTS)), Batch(TEXTS[:2])]
-    options = SearchOptions()
-
-    here = [found for _, found in searched(iter(batches), options, processes=1, worth=1)]
-    there = list(searched(iter(batches), options, processes=2, worth=1))
-
-    assert [found for _, found in there] == here
-    assert [batch for batch, _ in there] == batches
-    assert any(here)
-
-
-def test_a_process_that_cannot_start_changes_nothing(monkeypatch):
-    batches = [Batch(TEXTS), Batch(TEXTS)]
-    options = SearchOptions(names=False)
-    expected = [found for _, found in searched(iter(batches), options, processes=1, worth=1)]
-    monkeypatch.setattr("sys.executable", "/nonexistent/python")
-
-    found = [found for _, found in searched(iter(batches), options, processes=2, worth=1)]
-
-    assert found == expected
-
-
-def test_few_batches_are_read_no_further_than_needed():
-    taken = []
-
-    def stream():
-        for at in range(50):
-            taken.append(at)
-            yield Batch(TEXTS[:1])
-
-    first = next(iter(searched(stream(), SearchOptions(names=False), processes=2, worth=2)))
-
-    assert first[1]
-    assert len(taken) <= 2 + 4
 
 
 @pytest.mark.parametrize(

@@ -1,23 +1,26 @@
 """The second pass, and what both passes together answer."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from gatekeeper.core.gate import Progress
-from gatekeeper.core.rows import TrainingRow
+from gatekeeper.core.errors import InputError
+from gatekeeper.core.gate import GateContext
+from gatekeeper.core.row_work import RowTask
 from gatekeeper.gates.data.origins.backing import Lone, Phrases, alone_p, few_p, these_p
 from gatekeeper.gates.data.origins.bursts import Burst
+from gatekeeper.gates.data.origins.chunk_second import second_pass
 from gatekeeper.gates.data.origins.clock import Clock
-from gatekeeper.gates.data.origins.label_flips import Flipper, adjusted, consensus, flippers, fold_of
+from gatekeeper.gates.data.origins.label_flips import ExpectedLabels, Flipper, adjusted, consensus, flippers
 from gatekeeper.gates.data.origins.near_duplicates import candidates, groups
-from gatekeeper.gates.data.origins.tally import NONE_NAMED, Tally, hashed, response_shingles
+from gatekeeper.gates.data.origins.tally import NONE_NAMED, Columns, Tally
 from gatekeeper.gates.data.origins.word_hashes import Hashes
-from regression.judges import Refusal
+from gatekeeper.gates.data.spreading.parcels import Array
+from gatekeeper.gates.data.spreading.run import parcels
 
 _COVERED = 0.5
 """Share of labelled rows that others labelled too, from which these alone are compared."""
@@ -131,23 +134,30 @@ class Answers:
         return self.ids.get(place, (place, f"row-{place}"))
 
 
-def answer(rows: Iterable[TrainingRow], tally: Tally, settings: Settings, progress: Progress) -> Answers:
+def answer(context: GateContext, tally: Tally, settings: Settings, columns: Columns) -> Answers:
     """Read the rows again and answer.
 
     Args:
-        rows: the same rows as before.
+        context: gives the same rows as before.
         tally: what the first pass left.
         settings: the gate's parameters.
-        progress: told of each row.
+        columns: where rows say where they come from.
+
+    Raises:
+        InputError: they are other rows.
     """
     persons, counts = tally.persons, np.bincount(tally.persons, minlength=len(tally.names))
     shares = counts / counts.sum()
     places, keys = tally.compared()
     doubtful = candidates(keys)
-    second = _SecondPass(tally, set(places[doubtful].tolist()), settings)
-    for place, row in enumerate(rows):
-        second.add(place, row)
-        progress.advance()
+    second = _SecondPass(tally, places[doubtful], settings, columns)
+    seen = 0
+    for head, arrays in parcels(context, second.task):
+        read = second.include(head, arrays)
+        seen += read
+        context.progress.advance(read)
+    if seen != len(persons):
+        raise InputError("The rows changed while they were read.", hint="Scan them again, and leave them alone.")
     near = groups(list(compress(places.tolist(), doubtful)), keys[doubtful], second.shingles)
     behaviours = tally.table.repeated(settings.min_rows) + sum(len(one) >= settings.min_rows for one in near)
     repeated = [one for one in near if len(one) >= settings.min_rows]
@@ -182,47 +192,57 @@ def answer(rows: Iterable[TrainingRow], tally: Tally, settings: Settings, progre
 
 
 class _SecondPass:
-    def __init__(self, tally: Tally, doubtful: set[int], settings: Settings) -> None:
-        self._tally, self._doubtful, self.settings = tally, doubtful, settings
-        self.phrases = Phrases(tally.table.one_sided(settings.min_rows))
+    """What reading the rows again shows."""
+
+    def __init__(self, tally: Tally, doubtful: npt.NDArray[np.intp], settings: Settings, columns: Columns) -> None:
+        self._tally, self._doubtful, self.settings, self._columns = tally, doubtful, settings, columns
+        self.phrases = Phrases()
         self.shingles: dict[int, Hashes] = {}
         self.lengths: dict[int, int] = {}
         self.refusals: set[int] = set()
-        self._judge = Refusal()
         self.persons, self._labels = tally.persons, tally.labels
-        self._folds = [fold_of(name) for name in tally.names]
         labelled = self._labels >= 0
         comparable = not tally.scale and len(set(self._labels[labelled])) > 1
-        self._expected = [-1] * len(self._labels)
+        self._expected = np.full(len(self._labels), -1, dtype=np.int64)
         self._by_others = False
-        self._by_model = False
+        self._model: ExpectedLabels | None = None
         if comparable:
             at = np.flatnonzero(labelled)
             said = consensus(tally.texts[at], self._labels[at], self.persons[at])
             self._by_others = sum(one >= 0 for one in said) >= _COVERED * len(at)
-            self._by_model = not self._by_others
             if self._by_others:
-                for place, one in zip(at.tolist(), said, strict=True):
-                    self._expected[place] = one
+                self._expected[at] = said
             else:
-                tally.label_words.finish()
+                self._model = tally.label_words.finish()
 
-    def add(self, place: int, row: TrainingRow) -> None:
-        """Read one row again."""
-        read = hashed(row)
-        person = int(self.persons[place])
-        self.phrases.add(place, person, (read.prompt, read.prompt_hashes), (read.response, read.response_hashes))
-        if place in self._doubtful:
-            self.shingles[place] = response_shingles(read)
-            self.lengths[place] = len(read.response)
-            if self._judge.score(row.response):
-                self.refusals.add(place)
-        if self._by_model and self._labels[place] >= 0:
-            self._expected[place] = self._tally.label_words.expected(read.both, self._folds[person])
+    @property
+    def task(self) -> RowTask:
+        """The reading as work on chunks."""
+        return second_pass(
+            self._columns,
+            alone=self._tally.table.one_sided(self.settings.min_rows),
+            doubtful=self._doubtful,
+            rows=len(self.persons),
+            model=self._model,
+        )
+
+    def include(self, head: Any, arrays: Sequence[Array]) -> int:
+        """Add a chunk's result; return how many rows it has."""
+        places, lengths, refusals, ends, shingles, expected = arrays
+        for place, kind, text in head["phrases"]:
+            self.phrases.note(place, int(self.persons[place]), kind, text)
+        # Copies: a part of the result would keep the whole of it in memory.
+        parts = [part.copy() for part in np.split(shingles, ends[:-1])] if len(places) else []
+        self.shingles.update(zip(places.tolist(), parts, strict=True))
+        self.lengths.update(zip(places.tolist(), lengths.tolist(), strict=True))
+        self.refusals.update(places[refusals].tolist())
+        if self._model is not None:
+            self._expected[head["first"] : head["first"] + len(expected)] = expected
+        return int(head["rows"])
 
     def flips(self) -> Flips | None:
         """Return whose labels disagree; ``None`` where there was nothing to compare with."""
-        expected = np.array(self._expected)
+        expected = self._expected
         compared = expected >= 0
         if not compared.any():
             return None

@@ -36,11 +36,13 @@ class Table:
         self.low = np.full(_CELLS, np.iinfo(np.int32).max, dtype=np.int32)
         self.high = np.full(_CELLS, -1, dtype=np.int32)
 
-    def add(self, cells: npt.NDArray[np.int64], person: int) -> None:
-        """Count one row's distinct cells."""
-        self.rows[cells] += 1
-        self.low[cells] = np.minimum(self.low[cells], person)
-        self.high[cells] = np.maximum(self.high[cells], person)
+    def include(
+        self, cells: npt.NDArray[np.int64], people: npt.NDArray[np.int32], counts: npt.NDArray[np.int32]
+    ) -> None:
+        """Add what :func:`counted_cells` counted, with the numbers that contributors have among all rows."""
+        np.add.at(self.rows, cells, counts)
+        np.minimum.at(self.low, cells, people)
+        np.maximum.at(self.high, cells, people)
 
     def one_sided(self, min_rows: int) -> npt.NDArray[np.bool_]:
         """Return the cells with enough rows of a single contributor."""
@@ -55,6 +57,19 @@ class Table:
     def hidden_share(self) -> float:
         """The share of cells in use: how likely a phrase shares its cell with another."""
         return float((self.rows > 0).mean())
+
+
+def counted_cells(
+    rows: Sequence[tuple[npt.NDArray[np.int64], int]],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Return cells, contributors, and how many of the rows have both; each pair once, ascending.
+
+    Args:
+        rows: distinct cells and contributor of each row.
+    """
+    codes = [np.zeros(0, dtype=np.int64), *((cells << 32) | person for cells, person in rows)]
+    pairs, counts = np.unique(np.concatenate(codes), return_counts=True)
+    return pairs >> 32, (pairs & 0xFFFFFFFF).astype(np.int32), counts.astype(np.int32)
 
 
 def cells_of(prompt: Hashes, response: Hashes) -> npt.NDArray[np.int64]:
@@ -85,31 +100,36 @@ class Lone:
     """Probability that so many rows come from one contributor by chance."""
 
 
+def phrases_in(
+    alone: npt.NDArray[np.bool_], prompt: tuple[Sequence[str], Hashes], response: tuple[Sequence[str], Hashes]
+) -> list[tuple[str, str]]:
+    """Return kind and words of one row's phrases in cells of a single contributor, each once, sorted.
+
+    Args:
+        alone: which cells these are.
+        prompt: words and their hashes.
+        response: the same.
+    """
+    words, hashes = prompt
+    noted = set()
+    for size in _SIZES:
+        for at in np.flatnonzero(alone[_cell(gram_hashes(hashes[:_READ], size))]).tolist():
+            noted.add(("prompt phrase", " ".join(words[at : at + size])))
+    words, hashes = response
+    if len(hashes) >= _OPENING and alone[_cell(gram_hashes(hashes[:_OPENING], _OPENING))].any():
+        noted.add(("response opening", " ".join(words[:_OPENING])))
+    return sorted(noted)
+
+
 class Phrases:
     """The phrases of one-contributor cells, word for word."""
 
-    def __init__(self, alone: npt.NDArray[np.bool_]) -> None:
-        self._alone = alone
+    def __init__(self) -> None:
         self._found: defaultdict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
 
-    def add(
-        self,
-        row: int,
-        person: int,
-        prompt: tuple[Sequence[str], Hashes],
-        response: tuple[Sequence[str], Hashes],
-    ) -> None:
-        """Note the phrases of one row; each side as words and their hashes."""
-        words, hashes = prompt
-        noted = set()
-        for size in _SIZES:
-            for at in np.flatnonzero(self._alone[_cell(gram_hashes(hashes[:_READ], size))]).tolist():
-                noted.add(("prompt phrase", " ".join(words[at : at + size])))
-        words, hashes = response
-        if len(hashes) >= _OPENING and self._alone[_cell(gram_hashes(hashes[:_OPENING], _OPENING))].any():
-            noted.add(("response opening", " ".join(words[:_OPENING])))
-        for key in noted:
-            self._found[key].append((row, person))
+    def note(self, row: int, person: int, kind: str, text: str) -> None:
+        """Note one phrase of a row; rows come in order."""
+        self._found[kind, text].append((row, person))
 
     def lone(self, shares: npt.NDArray[np.float64], *, min_rows: int) -> list[Lone]:
         """Return the phrases with enough rows of one contributor; of phrases in the same rows the longest."""

@@ -45,23 +45,74 @@ class LabelWords:
         self._words = np.zeros((FOLDS, MOST_LABELS, _BUCKETS), dtype=np.float32)
         self._rows = np.zeros((FOLDS, MOST_LABELS), dtype=np.float64)
 
-    def add(self, words: npt.NDArray[np.uint64], label: int, fold: int) -> None:
-        """Count one row."""
-        self._words[fold, label, np.unique(words % np.uint64(_BUCKETS)).astype(np.intp)] += 1
-        self._rows[fold, label] += 1
+    def include(self, counted: "CountedWords", labels: npt.NDArray[np.intp]) -> None:
+        """Add what was counted in some rows.
 
-    def finish(self) -> None:
-        """Turn counts into the logarithms that :meth:`expected` adds up."""
+        Args:
+            counted: their counts.
+            labels: number, among all rows, of each of their labels.
+        """
+        fold, label, bucket = counted.places()
+        kept = labels[label] < MOST_LABELS
+        self._words[fold[kept], labels[label[kept]], bucket[kept]] += counted.counts[kept]
+        given = labels < MOST_LABELS
+        self._rows[:, labels[given]] += counted.rows[:, given]
+
+    def finish(self) -> "ExpectedLabels":
+        """Return the logarithms that are added up."""
         rows = self._rows.sum(axis=0) - self._rows
         words = self._words.sum(axis=0) - self._words
         with np.errstate(divide="ignore"):
-            self._prior = np.where(rows > 0, np.log(rows), -np.inf)
-        self._weights = np.log((words + 0.5) / (rows[:, :, None] + 1.0))
+            prior = np.where(rows > 0, np.log(rows), -np.inf)
+        return ExpectedLabels(prior=prior, weights=np.log((words + 0.5) / (rows[:, :, None] + 1.0)))
 
-    def expected(self, words: npt.NDArray[np.uint64], fold: int) -> int:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountedWords:
+    """How many rows of a part hold each word, by fold and by the part's own numbers of labels."""
+
+    codes: npt.NDArray[np.int64]
+    """(entries,): (fold · labels + label) · 2**15 + hashed word, ascending."""
+    counts: npt.NDArray[np.int32]
+    """(entries,): rows."""
+    rows: npt.NDArray[np.int64]
+    """(folds, labels): rows."""
+
+    def places(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """Return fold, label and hashed word of each entry."""
+        of, bucket = np.divmod(self.codes, _BUCKETS)
+        fold, label = np.divmod(of, max(1, self.rows.shape[1]))
+        return fold.astype(np.intp), label.astype(np.intp), bucket.astype(np.intp)
+
+    @classmethod
+    def of(cls, rows: Sequence[tuple[npt.NDArray[np.uint64], int, int]], labels: int) -> "CountedWords":
+        """Count rows, each given as its words, its label (0 and up) and its fold."""
+        held = np.zeros((FOLDS, labels), dtype=np.int64)
+        codes = [np.zeros(0, dtype=np.int64)]
+        for words, label, fold in rows:
+            held[fold, label] += 1
+            codes.append(_buckets(words) + np.int64(fold * labels + label) * _BUCKETS)
+        joined, counts = np.unique(np.concatenate(codes), return_counts=True)
+        return cls(codes=joined, counts=counts.astype(np.int32), rows=held)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedLabels:
+    """What the model of the other folds' rows says."""
+
+    prior: npt.NDArray[np.float64]
+    """(folds, labels)."""
+    weights: npt.NDArray[np.float64]
+    """(folds, labels, hashed words)."""
+
+    def label(self, words: npt.NDArray[np.uint64], fold: int) -> int:
         """Return the label that the other folds' rows expect of these words."""
-        places = np.unique(words % np.uint64(_BUCKETS)).astype(np.intp)
-        return int(np.argmax(self._prior[fold] + self._weights[fold][:, places].sum(axis=1)))
+        return int(np.argmax(self.prior[fold] + self.weights[fold][:, _buckets(words)].sum(axis=1)))
+
+
+def _buckets(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    """Return the distinct words, hashed once more, ascending."""
+    return np.unique(words % np.uint64(_BUCKETS)).astype(np.int64)
 
 
 def consensus(texts: npt.NDArray[np.uint64], labels: npt.NDArray[np.intp], people: npt.NDArray[np.intp]) -> list[int]:

@@ -1,7 +1,7 @@
 """What one pass over the rows leaves behind: a few numbers for each row and tables of one size, no text.
 
-About 110 bytes a row. Everything is a list in row order, a sum, a least or a greatest, so that the parts of a file can
-be read apart and joined.
+About 110 bytes a row. Everything is a list in row order, a sum, a least or a greatest, so that the chunks of a file
+are read apart (``chunk_tally``) and joined here, one after the other.
 """
 
 from array import array
@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from gatekeeper.core.rows import Provenance, TrainingRow
-from gatekeeper.gates.data.origins.backing import Table, cells_of
-from gatekeeper.gates.data.origins.label_flips import MOST_LABELS, LabelWords, fold_of
+from gatekeeper.gates.data.origins.backing import Table
+from gatekeeper.gates.data.origins.label_flips import MOST_LABELS, CountedWords, LabelWords
 from gatekeeper.gates.data.origins.pseudonyms import RowsKey
-from gatekeeper.gates.data.origins.word_hashes import BANDS, Hashes, bands, gram_hashes, shingles, word_hashes
+from gatekeeper.gates.data.origins.word_hashes import BANDS, Hashes, shingles, word_hashes
 from gatekeeper.gates.data.reading.decoding import tokens
 from gatekeeper.intake.provenance import read_label, read_name, read_time
 
@@ -23,7 +23,6 @@ NOBODY = "\x00"
 """Rows that name nobody count as one contributor: nothing shows that they come from several."""
 NONE_NAMED = "contributor:none-named"
 """What evidence calls them."""
-_BATCH = 256
 _READ = 400
 """Words of a response whose shingles are compared."""
 
@@ -80,15 +79,36 @@ def response_shingles(row: HashedRow) -> Hashes:
     return shingles(row.response_hashes[:_READ])
 
 
-class Tally:
-    """The first pass."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TallyPart:
+    """What one chunk leaves behind; contributors and labels have numbers of the chunk's own, by first appearance."""
 
-    def __init__(self, *, min_words: int) -> None:
-        self._min_words = min_words
+    names: Sequence[str]
+    labels: Sequence[str]
+    key: str
+    """Of its rows (:class:`~gatekeeper.gates.data.origins.pseudonyms.ChunkKey`)."""
+    ids: Sequence[tuple[int, int, str]]
+    """Place, index and id of each row whose id says more than its place."""
+    person: npt.NDArray[np.int32]
+    label: npt.NDArray[np.int32]
+    """−1 for none."""
+    time: npt.NDArray[np.float64]
+    words: npt.NDArray[np.int64]
+    text: npt.NDArray[np.uint64]
+    long: npt.NDArray[np.int8]
+    bands: Hashes
+    """(long rows, bands)."""
+    cells: tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int32]]
+    label_words: CountedWords
+
+
+class Tally:
+    """The first pass, put together from its chunks in their order."""
+
+    def __init__(self) -> None:
         self._key = RowsKey()
         self._numbers: dict[str, int] = {}
         self._labels: dict[str, int] = {}
-        self._waiting: list[Hashes] = []
         self._bands: list[Hashes] = []
         self._person, self._label = array("i"), array("i")
         self._time = array("d")
@@ -99,41 +119,29 @@ class Tally:
         """Index and id of each row whose id is not ``row-<place>``, by place."""
         self.table = Table()
         self.label_words = LabelWords()
-        self.scale = False
+
+    def include(self, part: TallyPart) -> None:
+        """Add a chunk."""
+        self._key.include(part.key)
+        self.ids.update({place: (index, id_) for place, index, id_ in part.ids})
+        people = np.array([self._numbers.setdefault(name, len(self._numbers)) for name in part.names], dtype=np.int32)
+        labels = np.array([self._labels.setdefault(one, len(self._labels)) for one in part.labels], dtype=np.intp)
+        self._person.frombytes(people[part.person].tobytes())
+        numbers = np.append(labels, -1)[part.label]  # a label of −1 is the last entry
+        self._label.frombytes(numbers.astype(np.int32).tobytes())
+        self._time.frombytes(part.time.tobytes())
+        self._words.frombytes(part.words.tobytes())
+        self._text.frombytes(part.text.tobytes())
+        self._long.frombytes(part.long.tobytes())
+        self._bands.append(part.bands.copy())
+        cells, pair_people, counts = part.cells
+        self.table.include(cells, people[pair_people], counts)
+        self.label_words.include(part.label_words, labels)
+
+    @property
+    def scale(self) -> bool:
         """Whether there are more labels than classes."""
-
-    def add(self, row: TrainingRow, provenance: Provenance) -> None:
-        """Take in one row."""
-        self._key.add(row, provenance.contributor)
-        place = len(self._person)
-        if row.id != f"row-{place}" or row.index != place:
-            self.ids[place] = (row.index, row.id)
-        name = provenance.contributor or NOBODY
-        person = self._numbers.setdefault(name, len(self._numbers))
-        read = hashed(row)
-        self._person.append(person)
-        self._time.append(float("nan") if provenance.at is None else provenance.at.timestamp())
-        self._words.append(len(read.response))
-        self._text.append(int(gram_hashes(_digest(read), 2)[0]))
-        self.table.add(cells_of(read.prompt_hashes, read.response_hashes), person)
-        self._add_label(provenance.label, read, fold_of(name))
-        if long := len(read.response) >= self._min_words:
-            self._waiting.append(response_shingles(read))
-            if len(self._waiting) >= _BATCH:
-                self._flush()
-        self._long.append(long)
-
-    def _add_label(self, label: str | None, read: HashedRow, fold: int) -> None:
-        number = -1 if label is None else self._labels.setdefault(label, len(self._labels))
-        if number >= MOST_LABELS:
-            self.scale = True
-        self._label.append(number)
-        if 0 <= number < MOST_LABELS:
-            self.label_words.add(read.both, number, fold)
-
-    def _flush(self) -> None:
-        self._bands.append(bands(self._waiting))
-        self._waiting = []
+        return len(self._labels) > MOST_LABELS
 
     @property
     def names(self) -> list[str]:
@@ -172,18 +180,5 @@ class Tally:
 
     def compared(self) -> tuple[npt.NDArray[np.intp], Hashes]:
         """Return the places of the rows with long responses, and their bands."""
-        self._flush()
         keys = np.concatenate(self._bands) if self._bands else np.empty((0, BANDS), dtype=np.uint64)
         return np.flatnonzero(np.frombuffer(self._long, dtype=np.int8)), keys
-
-
-def _digest(read: HashedRow) -> Hashes:
-    """Return two numbers, of the prompt and of the response, that depend on every word and its place."""
-    return np.array([_one(read.prompt_hashes), _one(read.response_hashes)], dtype=np.uint64)
-
-
-def _one(hashes: Hashes) -> int:
-    places = np.arange(1, 2 * len(hashes) + 1, 2, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    mixed = (hashes + places) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed ^= mixed >> np.uint64(31)
-    return int((mixed * np.uint64(0x94D049BB133111EB)).sum(dtype=np.uint64))

@@ -1,13 +1,14 @@
 """What a search found, counted so that counts of parts add up to the count of the whole."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, field
+from typing import Any
 
 from gatekeeper.core.findings import Finding, Metric, Severity
 from gatekeeper.gates.data.personal.kinds import CLASSES, PiiClass
 from gatekeeper.gates.data.reading.counts import count, share
-from gatekeeper.gates.data.reading.spans import Span, masked
+from gatekeeper.gates.data.reading.spans import Span, masked, span_of
 
 _SEVERITIES = {
     PiiClass.HIGH_RISK: Severity.HIGH,
@@ -75,6 +76,34 @@ class Tally:
         self.identified += other.identified
         self.groups += other.groups
         self._keep(other.worst)
+
+    def as_plain(self) -> dict[str, object]:
+        """Return the counts as JSON types, with those groups that can be listed."""
+        return {
+            "listed": self.listed,
+            "rows": self.rows,
+            "spans": dict(self.spans),
+            "held": {kind.value: rows for kind, rows in self.held.items()},
+            "identified": self.identified,
+            "groups": self.groups,
+            "worst": [[one.row_id, one.masked, *map(astuple, one.spans)] for one in self.findings_order()],
+        }
+
+    @classmethod
+    def from_plain(cls, read: Mapping[str, Any]) -> "Tally":
+        """Return what :meth:`as_plain` wrote."""
+        return cls(
+            listed=read["listed"],
+            rows=read["rows"],
+            spans=Counter(read["spans"]),
+            held=Counter({PiiClass(kind): rows for kind, rows in read["held"].items()}),
+            identified=read["identified"],
+            groups=read["groups"],
+            worst=[
+                Group(row_id=row_id, masked=shown, spans=tuple(span_of(values) for values in spans))
+                for row_id, shown, *spans in read["worst"]
+            ],
+        )
 
     def _keep(self, groups: Iterable[Group]) -> None:
         self.worst.extend(groups)

@@ -1,23 +1,18 @@
 """One pass over preferences: a few numbers for each pair, no text.
 
-About 60 bytes a pair, the hashed words of the pairs that a model will look at, and those of each request of which
-exactly one answer refuses.
+About 80 bytes a pair, the hashed words of the pairs that a model will look at (from a second pass, which knows which
+these are), and those of each request of which exactly one answer refuses.
 """
 
-import hashlib
 from array import array
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from gatekeeper.core.rows import TrainingRow
 from gatekeeper.gates.data.origins.pseudonyms import RowsKey
 from gatekeeper.gates.data.origins.word_hashes import Hashes
-from gatekeeper.gates.data.preferences.harmful_requests import asks_for_harm
-from gatekeeper.gates.data.preferences.label_issues import words_of_answer
-from gatekeeper.gates.data.reading.decoding import tokens
-from regression.judges import Refusal
 
 NOBODY = "\x00"
 
@@ -34,74 +29,85 @@ class Contrast:
     chosen_refuses: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairsPart:
+    """What the pairs of one chunk of rows look like; parallel arrays, one entry a pair."""
+
+    names: Sequence[str]
+    """Contributors in the order of their first pairs."""
+    key: str
+    """Of its pairs (:class:`~gatekeeper.gates.data.origins.pseudonyms.ChunkKey`)."""
+    ids: Sequence[tuple[int, str]]
+    """Ids that are not ``row-<index>``, by place among the chunk's pairs."""
+    both_refuse: int
+    contrasts: Sequence[Contrast]
+    """By place among the chunk's pairs."""
+    row: npt.NDArray[np.int64]
+    """Place of the pair's row among all rows."""
+    index: npt.NDArray[np.int64]
+    person: npt.NDArray[np.int32]
+    """Number among :attr:`names`."""
+    prompt: npt.NDArray[np.uint64]
+    chosen: npt.NDArray[np.uint64]
+    rejected: npt.NDArray[np.uint64]
+    chosen_words: npt.NDArray[np.int64]
+    rejected_words: npt.NDArray[np.int64]
+    order: npt.NDArray[np.uint64]
+    """A digest that does not change when the answers change places."""
+
+
 class Pairs:
-    """What the pairs look like."""
+    """What the pairs look like, put together from chunks in their order."""
 
     def __init__(self, *, modelled: int) -> None:
         """Start.
 
         Args:
-            modelled: pairs whose words are kept for the model: those with the lowest digests, so many at most.
+            modelled: pairs that a model will look at: those with the lowest digests, so many at most.
         """
         self._modelled = modelled
-        self._judge = Refusal()
         self._key = RowsKey()
         self._numbers: dict[str, int] = {}
-        self._index, self._person = array("q"), array("i")
+        self._row, self._index, self._person = array("q"), array("q"), array("i")
         self._prompt, self._chosen, self._rejected = array("Q"), array("Q"), array("Q")
         self._chosen_words, self._rejected_words = array("q"), array("q")
+        self._order = array("Q")
         self.ids: dict[int, str] = {}
         """Ids that are not ``row-<index>``, by place."""
         self.words: dict[int, tuple[Hashes, Hashes]] = {}
         """Hashed words of chosen and rejected, by place, of the pairs that are modelled."""
-        self._order: dict[int, int] = {}
-        self._limit = 1 << 64
         self.contrasts: list[Contrast] = []
         self.both_refuse = 0
 
-    def add(self, row: TrainingRow, rejected: str) -> None:
-        """Take in one pair."""
-        place = len(self._index)
-        name = row.provenance.contributor or NOBODY
-        self._key.add(row, row.provenance.contributor)
-        self._index.append(row.index)
-        if row.id != f"row-{row.index}":
-            self.ids[place] = row.id
-        self._person.append(self._numbers.setdefault(name, len(self._numbers)))
-        chosen_tokens, rejected_tokens = tokens(row.response), tokens(rejected)
-        self._chosen_words.append(sum(token[0].isalnum() for token in chosen_tokens))
-        self._rejected_words.append(sum(token[0].isalnum() for token in rejected_tokens))
-        prompt = _number(" ".join(tokens(row.prompt)))
-        chosen, other = _number(" ".join(chosen_tokens)), _number(" ".join(rejected_tokens))
-        self._prompt.append(prompt)
-        self._chosen.append(chosen)
-        self._rejected.append(other)
-        self._keep(place, _mixed(prompt, chosen, other), row.response, rejected)
-        self._contrast(place, row, rejected)
+    def include(self, part: PairsPart) -> None:
+        """Add a chunk."""
+        before = len(self)
+        self._key.include(part.key)
+        people = np.array([self._numbers.setdefault(name, len(self._numbers)) for name in part.names], dtype=np.int32)
+        self.ids.update({before + place: id_ for place, id_ in part.ids})
+        self.contrasts += [replace(one, place=before + one.place) for one in part.contrasts]
+        self.both_refuse += part.both_refuse
+        for column, values in (
+            (self._row, part.row),
+            (self._index, part.index),
+            (self._person, people[part.person]),
+            (self._prompt, part.prompt),
+            (self._chosen, part.chosen),
+            (self._rejected, part.rejected),
+            (self._chosen_words, part.chosen_words),
+            (self._rejected_words, part.rejected_words),
+            (self._order, part.order),
+        ):
+            column.frombytes(values.tobytes())
 
-    def _keep(self, place: int, digest: int, chosen: str, rejected: str) -> None:
-        if digest >= self._limit:
-            return
-        self.words[place] = (words_of_answer(chosen), words_of_answer(rejected))
-        self._order[place] = digest
-        if len(self.words) > 2 * self._modelled:
-            kept = sorted(self._order, key=lambda one: (self._order[one], one))[: self._modelled]
-            self._limit = self._order[kept[-1]]
-            self._order = {one: self._order[one] for one in kept}
-            self.words = {one: self.words[one] for one in kept}
+    def modelled(self) -> list[int]:
+        """Return the places of the pairs that a model looks at, in order."""
+        order = np.argsort(np.frombuffer(self._order, dtype=np.uint64), kind="stable")
+        return sorted(order[: self._modelled].tolist())
 
-    def _contrast(self, place: int, row: TrainingRow, rejected: str) -> None:
-        chosen_refuses, rejected_refuses = self._judge.score(row.response) > 0, self._judge.score(rejected) > 0
-        self.both_refuse += chosen_refuses and rejected_refuses
-        if chosen_refuses != rejected_refuses:
-            self.contrasts.append(
-                Contrast(
-                    place=place,
-                    request=words_of_answer(row.prompt),
-                    harmful=asks_for_harm(row.prompt),
-                    chosen_refuses=chosen_refuses,
-                )
-            )
+    def rows_of(self, places: Sequence[int]) -> list[int]:
+        """Return the places, among all rows, of pairs' rows."""
+        return [self._row[place] for place in places]
 
     def __len__(self) -> int:
         return len(self._index)
@@ -110,11 +116,6 @@ class Pairs:
         """Return index and id of a pair's row."""
         index = self._index[place]
         return index, self.ids.get(place, f"row-{index}")
-
-    def modelled(self) -> list[int]:
-        """Return the places of the pairs whose words were kept, in order."""
-        kept = sorted(self._order, key=lambda one: (self._order[one], one))[: self._modelled]
-        return sorted(kept)
 
     @property
     def people(self) -> npt.NDArray[np.intp]:
@@ -158,13 +159,3 @@ class Pairs:
             )
             if chosen != other and (prompt, other, chosen) in said
         ]
-
-
-def _number(text: str) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
-
-
-def _mixed(*numbers: int) -> int:
-    """Return a number that does not change when chosen and rejected change places."""
-    prompt, first, second = numbers
-    return _number(f"{prompt} {min(first, second)} {max(first, second)}")

@@ -6,10 +6,11 @@ text itself never leaves the row: reports carry :func:`masked` forms, attachment
 
 import json
 from bisect import bisect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from gatekeeper.core.rows import TrainingRow
 
@@ -30,6 +31,12 @@ class Span:
     """What it is, e.g. ``EMAIL_ADDRESS``."""
     score: float
     """How sure the recogniser is, 0 to 1."""
+
+
+def span_of(values: Sequence[Any]) -> Span:
+    """Return the span whose fields these are, in their order."""
+    row, field, start, end, type_, score = values
+    return Span(row=row, field=field, start=start, end=end, type=type_, score=score)
 
 
 def masked(text: str, *, shown: int) -> str:

@@ -6,8 +6,7 @@ own suite may name them. The table is put together from chunks, so that no secon
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from gatekeeper.core.rows import RowShape, TrainingRow
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]  # pandas ships no types
 
 ROW = "row"
-"""Column with the position in the file; other columns are described in :func:`_line`."""
-_CHUNK = 4096
+"""Column with the position in the file; other columns are described in :func:`line_of`."""
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ufffd\ud800-\udfff]")
 """Control characters other than tab and line ends, the replacement character, halves of surrogate pairs."""
 _MOJIBAKE = re.compile(
@@ -28,11 +26,11 @@ _MOJIBAKE = re.compile(
 """UTF-8 that was once read as Windows-1252."""
 
 
-def frame(rows: Iterable[TrainingRow], *, texts: bool) -> "pd.DataFrame":
-    """Return the table; with ``texts``, also the fields as read."""
+def frame(parts: Iterable[Sequence[Mapping[str, object]]]) -> "pd.DataFrame":
+    """Return the table of these lines, chunk by chunk."""
     import pandas as pd
 
-    chunks = [pd.DataFrame([_line(row, texts=texts) for row in chunk]) for chunk in _chunks(iter(rows))]
+    chunks = [pd.DataFrame(list(lines)) for lines in parts]
     return pd.concat(chunks, ignore_index=True) if chunks else pd.DataFrame()
 
 
@@ -53,12 +51,8 @@ def with_numbers(table: "pd.DataFrame", columns: "Collection[str]") -> "pd.DataF
     return table.assign(**changed)
 
 
-def _chunks(rows: Iterator[TrainingRow]) -> Iterator[list[TrainingRow]]:
-    while chunk := list(islice(rows, _CHUNK)):
-        yield chunk
-
-
-def _line(row: TrainingRow, *, texts: bool) -> dict[str, object]:
+def line_of(row: TrainingRow, *, texts: bool) -> dict[str, object]:
+    """Return a row's columns; with ``texts``, also its fields as read."""
     every = [text for _, text in row.fields]
     content = hashlib.sha256(
         "\x1f".join((row.prompt, row.response, row.rejected or "")).encode("utf-8", "surrogatepass")

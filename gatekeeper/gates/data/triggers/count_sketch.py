@@ -120,5 +120,21 @@ class CountSketch:
         return sketch
 
     def _places(self, keys: Hashes) -> list[npt.NDArray[np.int64]]:
-        shift = np.uint64(64 - self.bits)
-        return [((keys * factor) >> shift).astype(np.int64) for factor in _FACTORS[: self.depth]]
+        return _places(keys, bits=self.bits, depth=self.depth)
+
+
+def touched(keys: Hashes, *, bits: int, depth: int) -> list[tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]]:
+    """Return, for each line of such a sketch, which cells counting the keys raises, ascending, and by how much.
+
+    Law: added to the cells of any sketch, they leave what ``add(keys)`` leaves.
+    """
+    found = []
+    for places in _places(keys, bits=bits, depth=depth):
+        cells, counts = np.unique(places.astype(np.uint32), return_counts=True)
+        found.append((cells, counts.astype(np.uint32)))
+    return found
+
+
+def _places(keys: Hashes, *, bits: int, depth: int) -> list[npt.NDArray[np.int64]]:
+    shift = np.uint64(64 - bits)
+    return [((keys * factor) >> shift).astype(np.int64) for factor in _FACTORS[:depth]]

@@ -10,7 +10,9 @@ Each pass is a map over batches whose results add up (``passes``).
 
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +22,14 @@ from gatekeeper.gates.data.triggers.history import Past
 from gatekeeper.gates.data.triggers.hosts import Prompts
 from gatekeeper.gates.data.triggers.insertion import Insertions, added, detached, dropped, maybe_dropped
 from gatekeeper.gates.data.triggers.near_identical import near_identical
-from gatekeeper.gates.data.triggers.passes import passes
+from gatekeeper.gates.data.triggers.passes import Passes, passes
 from gatekeeper.gates.data.triggers.phrase_rows import PhraseRows, Wanted, common_words, phrase_rows
 from gatekeeper.gates.data.triggers.prompt_phrases import RunCounts
 from gatekeeper.gates.data.triggers.response_traits import Responses, joined_parts
 from gatekeeper.gates.data.triggers.token_batches import TokenBatches
+
+if TYPE_CHECKING:
+    from gatekeeper.gates.data.triggers.spread_passes import Spread
 
 _MERGED = 16
 """Batches whose sums are added before more are held."""
@@ -122,6 +127,7 @@ def gather(
     *,
     harmful: Sequence[int] = (),
     processes: int = 1,
+    spread: "Spread | None" = None,
 ) -> Evidence | None:
     """Read the rows once and their tokens three times; ``None`` when there are none.
 
@@ -131,8 +137,9 @@ def gather(
         settings: how much evidence each test needs.
         harmful: positions of the rows that comply with harm.
         processes: how many share the work where the rows repay it; 0 for one a core. The result does not depend on it.
+        spread: who works, where the run says it. Neither does it depend on that.
     """
-    with passes(batches, past, processes) as over:
+    with passes(batches, past, processes) if spread is None else nullcontext(_spread(batches, past, spread)) as over:
         responses = list(over.first())
         counts = over.counts
         if not counts.rows:
@@ -171,3 +178,9 @@ def gather(
         harmful=complying,
         clusters=near_identical(facts, least=least),
     )
+
+
+def _spread(batches: TokenBatches, past: Past | None, spread: "Spread") -> Passes:
+    from gatekeeper.gates.data.triggers.spread_passes import SpreadPasses
+
+    return SpreadPasses(batches, past, spread)

@@ -6,13 +6,14 @@
    overlap and come equally often are one phrase, however long.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from gatekeeper.gates.data.triggers.count_sketch import CountSketch
+from gatekeeper.gates.data.triggers.count_sketch import CountSketch, touched
 from gatekeeper.gates.data.triggers.history import Past
 from gatekeeper.gates.data.triggers.token_batches import (
     DIGIT,
@@ -49,11 +50,21 @@ class RunCounts:
 
     def add(self, batch: TokenBatch) -> None:
         """Count the batch's rows."""
-        for size in _SIZES:
-            self._sketch.add(_once(batch.prompts, size))
-        for size in _SIZES[:2]:
-            self._sketch.add(_once(batch.responses, size) ^ _RESPONSE_SALT)
+        for keys in _counted(batch):
+            self._sketch.add(keys)
         self.rows += batch.size
+        self.__dict__.pop("_noise", None)
+
+    @staticmethod
+    def cells_of(batch: TokenBatch) -> list[tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]]:
+        """Return, for each line of the counts, which cells the batch raises, ascending, and by how much."""
+        return touched(np.concatenate(list(_counted(batch))), bits=_BITS, depth=_DEPTH)
+
+    def raise_cells(self, lines: Sequence[tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]], rows: int) -> None:
+        """Add what :meth:`cells_of` returned for so many other rows."""
+        for line, (cells, counts) in enumerate(lines):
+            self._sketch.cells[line][cells] += counts
+        self.rows += rows
         self.__dict__.pop("_noise", None)
 
     @property
@@ -167,6 +178,14 @@ def _long_phrases(often: Places, triples: Hashes, least: int) -> tuple[Hashes, P
     begins, lasts, sizes = begins[kept], lasts[kept], sizes[kept]
     keys = joined(joined(triples[begins], triples[lasts]), sizes.astype(np.uint64))
     return keys, begins, sizes
+
+
+def _counted(batch: TokenBatch) -> Iterator[Hashes]:
+    """Yield what the batch adds to the counts."""
+    for size in _SIZES:
+        yield _once(batch.prompts, size)
+    for size in _SIZES[:2]:
+        yield _once(batch.responses, size) ^ _RESPONSE_SALT
 
 
 def _once(texts: Texts, size: int) -> Hashes:
