@@ -25,6 +25,7 @@ from api.routes import (
     requests,
     runs,
     updates,
+    uploads,
     waivers,
 )
 from api.runner import InProcessRunner, Runner
@@ -56,6 +57,7 @@ def create_app(workspace: Workspace, settings: ServiceSettings, *, runner: Runne
     for group in (
         health,
         updates,
+        uploads,
         proposals,
         runs,
         events,
@@ -71,7 +73,8 @@ def create_app(workspace: Workspace, settings: ServiceSettings, *, runner: Runne
     app.router.routes.extend(_description(app).routes)
     for error in (Problem, GatekeeperError, RequestValidationError, HTTPException):
         app.add_exception_handler(error, _problem)
-    app.add_middleware(Edges, most_bytes=settings.most_bytes)
+    longer = {} if settings.depot is None else {("POST", "/v1/uploads"): settings.depot.most_bytes}
+    app.add_middleware(Edges, most_bytes=settings.most_bytes, longer=longer)
     app.add_middleware(Dashboard, service=app.state.service)
     app.openapi = lambda: described(app)  # type: ignore[method-assign]  # FastAPI's own way to change it
     return app

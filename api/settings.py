@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from gatekeeper.core.digests import Digest
+from gatekeeper.pipeline.uploads.depot import Depot
 from gatekeeper.pipeline.workspace import Workspace
 from policies.policy import Policy
 
@@ -36,6 +37,14 @@ class ServiceSettings:
     """``None`` where tokens are made with ``gatekeeper token create``."""
     incoming: Path | None = None
     """Folder below which proposers leave files that they may name; ``None``: only registered versions."""
+    scans: Path | None = None
+    """Folder below which scans lie whose rows can be released; ``None``: none can."""
+    depot: Depot | None = None
+    """Where uploads lie; ``None``: none are taken."""
+    upload_seconds: float = 1800.0
+    """Longest time that one upload may take to arrive."""
+    uploads_at_once: int = 4
+    """How many may arrive at a time; one of each person."""
     reads_per_minute: int = 600
     """By token."""
     writes_per_minute: int = 120

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gatekeeper.cli.opening import PRINCIPALS_FILE, load_principals, open_notary, open_policy, workspace
+from gatekeeper.cli.remind import patience_of
 from gatekeeper.cli.screen import print_json
 from gatekeeper.cli.settings import Settings, load_settings
 from gatekeeper.core.digests import sha256_bytes
 from gatekeeper.core.errors import UsageError
+from gatekeeper.pipeline.remind import LogNotifier
+from gatekeeper.pipeline.uploads.depot import Depot
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import tokens
 from policies.policy import Policy
@@ -40,13 +43,20 @@ def serve(
     import uvicorn
 
     from api.app import create_app
+    from api.housekeeping import housekeeping
     from api.runner import QueueRunner
     from api.settings import ServiceSettings
     from audits.witness.server import listen
 
     settings = load_settings()
-    if incoming is not None and not incoming.is_dir():
-        raise UsageError(f"--incoming {incoming} is not a folder.", hint="Make it first.")
+    folders = {
+        "incoming": incoming or _folder(settings, settings.incoming),
+        "scans": _folder(settings, settings.scans),
+    }
+    for name, folder in folders.items():
+        if folder is not None and not folder.is_dir():
+            raise UsageError(f"{name}: {folder} is not a folder.", hint="Make it first.")
+    placed = None if folders["incoming"] is None else folders["incoming"].resolve()
     with workspace(settings, reach=False) as opened:
         lone, token = _lone_user(opened, settings, host)
         open_policy(settings)
@@ -57,7 +67,9 @@ def serve(
                     policy=present_policy(settings),
                     refresh=present_people(settings),
                     lone=lone,
-                    incoming=None if incoming is None else incoming.resolve(),
+                    incoming=placed,
+                    depot=None if placed is None else Depot(incoming=placed),
+                    scans=None if folders["scans"] is None else folders["scans"].resolve(),
                 ),
                 runner=QueueRunner() if settings.runtime == "queue" else None,
             )
@@ -66,8 +78,13 @@ def serve(
             config = uvicorn.Config(
                 app, log_level="warning", access_log=False, server_header=False, proxy_headers=False, lifespan="off"
             )
-            uvicorn.Server(config).run(sockets=[listener])
+            with housekeeping(app.state.service, patience_of(settings), LogNotifier()):
+                uvicorn.Server(config).run(sockets=[listener])
     return 0
+
+
+def _folder(settings: Settings, named: str) -> Path | None:
+    return settings.root / named if named else None
 
 
 def present_policy(settings: Settings) -> Callable[[], Policy]:
