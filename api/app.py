@@ -30,6 +30,7 @@ from api.routes import (
     requests,
     runs,
     updates,
+    uploads,
     waivers,
     webhooks,
 )
@@ -64,6 +65,7 @@ def create_app(workspace: Workspace, settings: ServiceSettings, *, runner: Runne
         health,
         metrics,
         updates,
+        uploads,
         proposals,
         runs,
         events,
@@ -82,7 +84,8 @@ def create_app(workspace: Workspace, settings: ServiceSettings, *, runner: Runne
     app.router.routes.extend(_description(app).routes)
     for error in (Problem, GatekeeperError, RequestValidationError, HTTPException):
         app.add_exception_handler(error, _problem)
-    app.add_middleware(Edges, most_bytes=settings.most_bytes)
+    longer = {} if settings.depot is None else {("POST", "/v1/uploads"): settings.depot.most_bytes}
+    app.add_middleware(Edges, most_bytes=settings.most_bytes, longer=longer)
     app.add_middleware(Dashboard, service=app.state.service)
     app.add_middleware(Observed, metrics=app.state.metrics)
     app.openapi = lambda: described(app)  # type: ignore[method-assign]  # FastAPI's own way to change it

@@ -110,7 +110,15 @@ class Call:
 
 async def call_of(request: Request) -> Call:
     """Return the call that a request is; the route has found out who makes it."""
-    body = await request.body()
+    return call_about(request, sha256_bytes(await request.body()))
+
+
+def call_about(request: Request, body: str) -> Call:
+    """Return the call that a request is, whose body has this digest, without reading it.
+
+    Raises:
+        Problem: its key cannot be one.
+    """
     key = request.headers.get("idempotency-key")
     if key is not None and not (0 < len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()):
         raise Problem("payload", f"An Idempotency-Key has 1 to {_LONGEST_KEY} printable ASCII characters.")
@@ -118,7 +126,7 @@ async def call_of(request: Request) -> Call:
         service=service_of(request),
         caller=request.state.caller,
         request_id=request_id_of(request),
-        fingerprint=digest_of([request.method, request.url.path, request.url.query, sha256_bytes(body)]),
+        fingerprint=digest_of([request.method, request.url.path, request.url.query, body]),
         key=key,
         if_match=request.headers.get("if-match"),
         if_none_match=request.headers.get("if-none-match"),

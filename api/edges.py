@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from collections.abc import Mapping
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
@@ -28,9 +29,11 @@ HEADERS: Final = {
 class Edges:
     """Gives every request an id, refuses bodies that are too long, and puts the headers on every answer."""
 
-    def __init__(self, app: ASGIApp, *, most_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, *, most_bytes: int, longer: Mapping[tuple[str, str], int] | None = None) -> None:
         self._app = app
         self._most = most_bytes
+        self._longer = longer or {}
+        """Method and path of requests that may be longer, and how long."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -42,6 +45,7 @@ class Edges:
         request_id = given if _ID.fullmatch(given) else secrets.token_hex(16)
         scope["gatekeeper.request_id"] = request_id
         note(request=request_id)
+        most = self._longer.get((scope["method"], scope["path"]), self._most)
         begun = False
         received = 0
 
@@ -58,15 +62,15 @@ class Edges:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self._most:
+            if received > most:
                 # The framework turns any other error into a body that cannot be read.
                 raise HTTPException(413)
             return message
 
         try:
             length = request.headers.get("content-length", "0")
-            if not length.isdecimal() or int(length) > self._most:
-                raise _too_large(self._most)
+            if not length.isdecimal() or int(length) > most:
+                raise _too_large(most)
             await self._app(scope, inward, outward)
         except Problem as error:
             if begun:

@@ -12,9 +12,14 @@ Line = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f]*$")]
 Envelope = Annotated[str, Field(min_length=2, max_length=16_384)]
 """A DSSE envelope, letter for letter as it was signed."""
 Incoming = Annotated[
-    str, Field(max_length=1000, pattern=r"^incoming:[^\x00-\x1f]+$", examples=["incoming:2026-11/rows.jsonl"])
+    str,
+    Field(
+        max_length=1000,
+        pattern=r"^(incoming:[^\x00-\x1f]+|upload:sha256:[0-9a-f]{64})$",
+        examples=["incoming:2026-11/rows.jsonl"],
+    ),
 ]
-"""``incoming:`` and a path below the service's incoming folder."""
+"""``incoming:`` and a path below the service's incoming folder, or ``upload:`` and the digest of what one sent."""
 
 
 class In(BaseModel):
@@ -40,11 +45,11 @@ class ProposalIn(In):
         str,
         Field(
             max_length=1000,
-            pattern=r"^(models:/[^/:@\x00-\x1f]+/[0-9]{1,10}|incoming:[^\x00-\x1f]+)$",
+            pattern=r"^(models:/[^/:@\x00-\x1f]+/[0-9]{1,10}|incoming:[^\x00-\x1f]+|upload:sha256:[0-9a-f]{64})$",
             examples=["models:/candidates/7"],
         ),
     ]
-    """A version in the registry, or a folder below the service's incoming folder."""
+    """A version in the registry, a folder below the service's incoming folder, or an archive that one sent."""
     data: Incoming | None = None
     """The rows it was trained on."""
     base: Incoming | None = None

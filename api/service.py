@@ -44,6 +44,7 @@ class Service:
         self.board = Board()
         self.listening = 0
         """How many follow evaluations; changed on the event loop alone."""
+        self._uploading: set[str] = set()
         self._lines: dict[str, _Line] = {}
         self._guard = threading.Lock()
         self._moving = threading.Lock()
@@ -83,6 +84,23 @@ class Service:
             finally:
                 self._moving.release()
         return workspace
+
+    @contextmanager
+    def uploading(self, holder: str) -> Iterator[None]:
+        """Let one upload of a person arrive at a time, and not too many of all.
+
+        Raises:
+            Problem: another one is arriving.
+        """
+        with self._guard:
+            if holder in self._uploading or len(self._uploading) >= self.settings.uploads_at_once:
+                raise Problem("busy", "Another upload is arriving.", hint="Send one after the other.")
+            self._uploading.add(holder)
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._uploading.discard(holder)
 
     @contextmanager
     def moving(self) -> Iterator[None]:

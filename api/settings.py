@@ -9,6 +9,7 @@ from api.federation.provider import Provider
 from api.federation.workloads import Workloads
 from api.webhooks.settings import Incoming, Outgoing
 from gatekeeper.core.digests import Digest
+from gatekeeper.pipeline.uploads.depot import Depot
 from gatekeeper.pipeline.workspace import Workspace
 from policies.policy import Policy
 
@@ -62,6 +63,14 @@ class ServiceSettings:
     """Whether ``/metrics`` answers here; where it does not, figures have a port of their own."""
     incoming: Path | None = None
     """Folder below which proposers leave files that they may name; ``None``: only registered versions."""
+    scans: Path | None = None
+    """Folder below which scans lie whose rows can be released; ``None``: none can."""
+    depot: Depot | None = None
+    """Where uploads lie; ``None``: none are taken."""
+    upload_seconds: float = 1800.0
+    """Longest time that one upload may take to arrive."""
+    uploads_at_once: int = 4
+    """How many may arrive at a time; one of each person."""
     reads_per_minute: int = 600
     """By token."""
     writes_per_minute: int = 120

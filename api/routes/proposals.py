@@ -16,12 +16,15 @@ from api.shapes.updates import UpdateOut
 from gatekeeper.core.update import Provenance
 from gatekeeper.pipeline import run
 from gatekeeper.pipeline.submit import Proposal
+from gatekeeper.pipeline.uploads.keep import found as uploaded
 from gatekeeper.pipeline.workspace import Workspace
+from gatekeeper.store.tables import UploadKind
 
 router = guarded_router()
 
 _REGISTERED = "models:/"
 _INCOMING = "incoming:"
+_UPLOAD = "upload:"
 
 
 @router.post("/v1/updates", response_model=UpdateOut, status_code=201, summary="Propose an update", tags=["updates"])
@@ -30,16 +33,16 @@ def propose(proposal: ProposalIn, call: Here) -> Response:
 
     def act() -> Response:
         workspace, policy = call.service.settled(), call.service.policy()
-        with _artifact(workspace, call, proposal.artifact) as artifact:
+        with _uploads_stay(call, proposal), _artifact(workspace, call, proposal.artifact) as artifact:
             update = run.propose(
                 workspace,
                 Proposal(
                     name=proposal.name,
                     model=proposal.model,
                     artifact=artifact,
-                    data=None if proposal.data is None else _incoming(call, proposal.data),
+                    data=None if proposal.data is None else _incoming(call, proposal.data, UploadKind.ROWS),
                     submitter=call.caller.principal.name,
-                    base=None if proposal.base is None else _incoming(call, proposal.base),
+                    base=None if proposal.base is None else _incoming(call, proposal.base, UploadKind.ARTIFACT),
                     provenance=Provenance(
                         method=proposal.method, trainer=proposal.trainer, sources=tuple(proposal.sources)
                     ),
@@ -62,7 +65,7 @@ def _artifact(workspace: Workspace, call: Call, named: str) -> Iterator[Path]:
         Problem: there is no such thing.
     """
     if not named.startswith(_REGISTERED):
-        yield _incoming(call, named)
+        yield _incoming(call, named, UploadKind.ARTIFACT)
         return
     model, _, version = named.removeprefix(_REGISTERED).partition("/")
     if not workspace.registry.has_version(model, version):
@@ -72,13 +75,30 @@ def _artifact(workspace: Workspace, call: Call, named: str) -> Iterator[Path]:
         yield workspace.registry.fetch(model, version, into=Path(draft))
 
 
-def _incoming(call: Call, named: str) -> Path:
-    """Return what a name below the incoming folder stands for.
+@contextmanager
+def _uploads_stay(call: Call, proposal: ProposalIn) -> Iterator[None]:
+    """Keep uploads from being removed while a proposal copies them."""
+    depot = call.service.settings.depot
+    named = (proposal.artifact, proposal.data or "", proposal.base or "")
+    if depot is None or not any(each.startswith(_UPLOAD) for each in named):
+        yield
+        return
+    with depot.held(alone=False):
+        yield
+
+
+def _incoming(call: Call, named: str, kind: UploadKind) -> Path:
+    """Return what a name below the incoming folder, or of an upload, stands for.
 
     Raises:
         Problem: there is no incoming folder, nothing of that name in it, or a link in it.
     """
-    folder = call.service.settings.incoming
+    folder, depot = call.service.settings.incoming, call.service.settings.depot
+    if named.startswith(_UPLOAD):
+        if depot is None:
+            raise Problem("payload", "This service takes no uploads.", hint="Name a registered version.")
+        person = call.caller.principal.name
+        return uploaded(call.service.workspace, depot, named.removeprefix(_UPLOAD), kind, person=person)
     if folder is None:
         raise Problem("payload", "This service has no incoming folder.", hint="Name a registered version.")
     found = folder.resolve() / named.removeprefix(_INCOMING)
@@ -87,7 +107,8 @@ def _incoming(call: Call, named: str) -> Path:
         linked = inside and any(path.is_symlink() for path in (found, *found.rglob("*")))
     except (OSError, RuntimeError, ValueError) as error:
         raise _nothing_there() from error
-    if not inside or linked or found.resolve() != found:
+    others = depot is not None and (found.is_relative_to(depot.root) or depot.root.is_relative_to(found))
+    if not inside or linked or others or found.resolve() != found:
         raise _nothing_there()
     return found
 

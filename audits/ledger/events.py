@@ -12,6 +12,10 @@ from types import MappingProxyType
 class Event(StrEnum):
     """What happened."""
 
+    UPLOAD_KEPT = "upload.kept"
+    """Somebody left files to propose. Subject: their digest as they were sent."""
+    UPLOAD_REMOVED = "upload.removed"
+    """They were taken away, or their time was over. Subject: the digest."""
     UPDATE_SUBMITTED = "update.submitted"
     """Someone proposed a change. Subject: the update."""
     UPDATE_WITHDRAWN = "update.withdrawn"
@@ -102,6 +106,8 @@ class Event(StrEnum):
 
 EVENTS: Mapping[Event, frozenset[str]] = MappingProxyType(
     {
+        Event.UPLOAD_KEPT: frozenset({"kind", "format", "size", "files"}),
+        Event.UPLOAD_REMOVED: frozenset({"kind", "why"}),
         Event.UPDATE_SUBMITTED: frozenset({"model", "update_digest", "kind", "data_digest"}),
         Event.UPDATE_WITHDRAWN: frozenset({"update_digest", "state"}),
         Event.RUN_STARTED: frozenset(

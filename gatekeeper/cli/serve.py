@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gatekeeper.cli.opening import PRINCIPALS_FILE, load_principals, open_notary, open_policy, workspace
+from gatekeeper.cli.remind import patience_of
 from gatekeeper.cli.screen import print_json
 from gatekeeper.cli.settings import Settings, load_settings
 from gatekeeper.cli.telemetry import Log, MetricsAt, told
 from gatekeeper.cli.webhook_settings import intake_of, outgoing_of, registry_secret
 from gatekeeper.core.digests import sha256_bytes
 from gatekeeper.core.errors import UsageError
+from gatekeeper.pipeline.remind import LogNotifier
 from gatekeeper.pipeline.taking.intake import require_service
+from gatekeeper.pipeline.uploads.depot import Depot
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.runtime.log import to_stderr
 from gatekeeper.store import tokens
@@ -48,6 +51,7 @@ def serve(
     import uvicorn
 
     from api.app import create_app
+    from api.housekeeping import housekeeping
     from api.runner import QueueRunner
     from api.settings import ServiceSettings
     from api.webhooks.background import Background, Bell
@@ -56,14 +60,20 @@ def serve(
     from audits.witness.server import listen
 
     settings = load_settings()
+    folders = {
+        "incoming": incoming or _folder(settings, settings.incoming),
+        "scans": _folder(settings, settings.scans),
+    }
+    for name, folder in folders.items():
+        if folder is not None and not folder.is_dir():
+            raise UsageError(f"{name}: {folder} is not a folder.", hint="Make it first.")
+    placed = None if folders["incoming"] is None else folders["incoming"].resolve()
     versions, aliases = Bell(), Bell()
-    keys_dir, intake = settings.home_dir / "keys", intake_of(settings.intake, incoming)
+    keys_dir, intake = settings.home_dir / "keys", intake_of(settings.intake, placed)
     rung = Incoming(secret=registry_secret(keys_dir), wake=versions.ring, look=aliases.ring)
     if log is not None:
         to_stderr(log, "gatekeeper", "uvicorn.error")
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    if incoming is not None and not incoming.is_dir():
-        raise UsageError(f"--incoming {incoming} is not a folder.", hint="Make it first.")
     with workspace(settings, reach=False) as opened:
         lone, token = _lone_user(opened, settings, host)
         open_policy(settings)
@@ -76,7 +86,9 @@ def serve(
                     policy=present_policy(settings),
                     refresh=present_people(settings),
                     lone=lone,
-                    incoming=None if incoming is None else incoming.resolve(),
+                    incoming=placed,
+                    depot=None if placed is None else Depot(incoming=placed),
+                    scans=None if folders["scans"] is None else folders["scans"].resolve(),
                     outgoing=(outgoing := outgoing_of(settings.webhooks, settings.root, keys_dir)),
                     registry=None if intake is None else rung,
                     open_metrics=metrics is None,
@@ -104,11 +116,16 @@ def serve(
             )
             seen: ServiceMetrics = app.state.metrics
             figuring = told(settings, seen, service="gatekeeper-service", at=metrics, registry=seen.by_model)
-            with figuring as figures, beside.running():
+            tidy = housekeeping(app.state.service, patience_of(settings), LogNotifier())
+            with figuring as figures, beside.running(), tidy:
                 url = f"http://[{host}]:{bound}" if ":" in host else f"http://{host}:{bound}"
                 _say(url, token, figures, as_json=as_json)
                 uvicorn.Server(config).run(sockets=[listener])
     return 0
+
+
+def _folder(settings: Settings, named: str) -> Path | None:
+    return settings.root / named if named else None
 
 
 def present_policy(settings: Settings) -> Callable[[], Policy]:

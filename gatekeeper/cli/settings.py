@@ -73,6 +73,17 @@ class Settings(BaseSettings):
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     """Arithmetic of behaviour gates: ``auto``, ``bfloat16`` or ``float32``."""
 
+    incoming: str = ""
+    """Folder below which proposers leave files, and where the service keeps uploads; empty: it takes none."""
+    scans: str = ""
+    """Folder below which scans lie whose rows can be released over REST; empty: none can."""
+    remind_after_hours: float = Field(default=24.0, gt=0)
+    """How long something waits before people are reminded of it."""
+    remind_before_hours: float = Field(default=12.0, gt=0)
+    """How long before the end of its time they are."""
+    remind_every_hours: float = Field(default=24.0, gt=0)
+    """How long between two reminders of the same."""
+
     runtime: Literal["here", "queue"] = "here"
     """Where the service evaluates: ``here``, in its own process, or ``queue``, by workers."""
     runtime_url: str = ""

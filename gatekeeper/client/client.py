@@ -6,7 +6,8 @@ they were read, and a decision about it says exactly those, or is not made.
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import TypeAdapter, ValidationError
@@ -26,11 +27,21 @@ from api.shapes.decisions import PromotedOut, RequestOut, RevokedOut, ToSignOut
 from api.shapes.models import ModelOut
 from api.shapes.runs import RunStateOut
 from api.shapes.updates import UpdateOut
+from api.shapes.uploads import UploadOut, UploadRemovedOut
 from api.shapes.waivers import AcceptedOut
 from audits.passport.decision import SignedDecision, sign_decision
 from gatekeeper.client.reading import Reader, Seen, path_of
-from gatekeeper.core.errors import InputError, StateError, VerificationError
+from gatekeeper.core.digests import sha256_file
+from gatekeeper.core.errors import InputError, StateError, UsageError, VerificationError
 
+_PACKED: Final = {
+    "zip": "zip",
+    "tar.gz": "tar.gz",
+    "tgz": "tar.gz",
+    "tar": "tar",
+    "jsonl": "jsonl",
+    "parquet": "parquet",
+}
 _LOOK_EVERY: Final = 1.0
 """Seconds between two looks at an evaluation."""
 _DECISION: Final[TypeAdapter[SignedDecision]] = TypeAdapter(SignedDecision)
@@ -38,6 +49,28 @@ _DECISION: Final[TypeAdapter[SignedDecision]] = TypeAdapter(SignedDecision)
 
 class Client(Reader):
     """Calls one service as one person."""
+
+    def upload(self, file: Path, *, kind: Literal["artifact", "rows"], packed: str = "") -> UploadOut:
+        """Send an archive of an adapter, or training rows; propose them as its ``reference``.
+
+        Args:
+            file: what is sent.
+            kind: what it is meant as.
+            packed: ``zip``, ``tar``, ``tar.gz``, ``jsonl`` or ``parquet``; by default told from the file's name.
+
+        Raises:
+            UsageError: nothing says how it is packed.
+            Refused: the service does not take it.
+        """
+        known = packed or next((each for each in _PACKED if file.name.lower().endswith(f".{each}")), "")
+        if not known:
+            raise UsageError(f"{file.name} does not say how it is packed.", hint="Name it .zip, .tar.gz or .jsonl.")
+        wanted = {"kind": kind, "format": _PACKED.get(known, known), "digest": sha256_file(file)}
+        return self._calls.send_file("/v1/uploads", UploadOut, file, params=wanted)
+
+    def remove_upload(self, digest: str) -> UploadRemovedOut:
+        """Take one's own upload away."""
+        return self._calls.post(path_of("uploads", digest, "remove"), UploadRemovedOut)
 
     def propose(self, proposal: ProposalIn) -> UpdateOut:
         """Propose an update; it waits to be evaluated."""

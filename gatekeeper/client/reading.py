@@ -18,6 +18,7 @@ from api.shapes.policies import PoliciesOut, PolicyLineOut, PolicyOut
 from api.shapes.runs import RunStateOut
 from api.shapes.service import MeOut
 from api.shapes.updates import UpdateOut, UpdatesOut
+from api.shapes.uploads import UploadsOut
 from api.shapes.waivers import WaiversOut
 from gatekeeper.client.calls import Calls
 from gatekeeper.core.errors import InputError
@@ -86,6 +87,10 @@ class Reader:
     def update(self, update_id: str) -> Seen[UpdateOut]:
         """Return an update as it is now."""
         return self._seen(path_of("updates", update_id), UpdateOut)
+
+    def uploads(self) -> UploadsOut:
+        """Return one's own uploads, and how much more there may be."""
+        return self._calls.get("/v1/uploads", UploadsOut)[0]
 
     def run_state(self, update_id: str, run_id: str) -> RunStateOut:
         """Return where an evaluation stands."""

@@ -131,7 +131,7 @@ def _judge_bytes(path: Path, name: str) -> Iterator[Finding]:
         yield _finding(by_bytes.value, name, _WHY_BYTES[by_bytes])
     elif by_name is not Nature.PLAIN:
         yield _finding(by_name.value, name, _WHY_NAME[by_name])
-    elif not _listed(name):
+    elif not listed(name):
         yield _finding("unlisted", name, _why_unlisted(name))
     if name in _JSON or name.lower().endswith(".json"):
         yield from _judge_json(path, name)
@@ -160,7 +160,8 @@ def _judge_text(path: Path, name: str) -> Iterator[Finding]:
         yield _finding("malformed-text", name, "It is called a text and holds zero bytes.")
 
 
-def _listed(name: str) -> bool:
+def listed(name: str) -> bool:
+    """Return whether a file of this POSIX path has a known purpose in a candidate's folder."""
     return (
         name in _JSON
         or name in _TEXT
