@@ -65,7 +65,7 @@ def kept(world, run_id):
 
 
 def test_only_what_was_not_kept_is_computed_again(world, taken):
-    update, run_id, take = taken
+    _, run_id, take = taken
     (world.root / "hold").touch()
     lost_after(take, 2)
     assert (len(kept(world, run_id)), len(files(world, run_id))) == (2, 2)
@@ -81,7 +81,7 @@ def test_only_what_was_not_kept_is_computed_again(world, taken):
 
 @pytest.mark.parametrize("damage", ["changed", "gone", "swapped"])
 def test_a_part_that_is_not_as_it_was_written_down_is_computed_again(world, taken, damage):
-    update, run_id, take = taken
+    _, run_id, take = taken
     (world.root / "hold").touch()
     lost_after(take, 2)
     (world.root / "hold").unlink()
@@ -123,7 +123,7 @@ def test_a_run_can_be_cancelled_between_parts(world, taken):
 
 
 def test_a_part_that_cannot_be_written_down_costs_time_and_no_result(world, taken, monkeypatch):
-    update, run_id, take = taken
+    _, run_id, take = taken
 
     def broken(*_args, **_more):
         raise StoreError("The database does not answer.")
@@ -138,7 +138,7 @@ def test_a_part_that_cannot_be_written_down_costs_time_and_no_result(world, take
 
 
 def test_parts_are_told_to_those_who_watch(world, taken):
-    update, run_id, take = taken
+    _, run_id, take = taken
 
     take().carry(at_once)
 
