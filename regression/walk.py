@@ -112,7 +112,9 @@ class Walk:
         wanted = {shard.name: shard for shard in shards}
         meter.begin()
         for done in executor.run([self._task(shard) for shard in shards]):
-            shard = wanted.pop(done.name)
+            shard = wanted.pop(done.name, None)
+            if shard is None:
+                continue  # it came back before, and counts once
             found = accepted(self.work, shard, done.answers, self.about, self.most)
             self.cache.put(found.values())
             fresh = [n for n in found if n not in self.known]

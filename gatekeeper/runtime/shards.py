@@ -7,6 +7,7 @@ Whoever goes on with the run gets those names and digests; a file that is not as
 import hashlib
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from gatekeeper.core.digests import sha256_bytes
@@ -58,7 +59,8 @@ class FolderShards(Shards):
                 os.fsync(stream.fileno())
             draft.replace(self._folder / known_as)
         except OSError:
-            draft.unlink(missing_ok=True)
+            with suppress(OSError):
+                draft.unlink()
             return
         self._kept[known_as] = sha256_bytes(body)
         self._tell(KeptShard(name=known_as, digest=sha256_bytes(body), says=says[:_MOST_SAID]))

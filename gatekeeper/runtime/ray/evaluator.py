@@ -90,7 +90,10 @@ class Evaluator:
 
     def _suite(self, digest: str, body: bytes) -> Suite:
         if digest not in self._suites:
-            self._suites[digest] = read_suite_body(body)
+            suite = read_suite_body(body)
+            if suite.digest != digest:
+                raise ShardError("the suite that was sent is another one.", hint="Restart the worker.")
+            self._suites[digest] = suite
             while len(self._suites) > _SUITES:
                 self._suites.popitem(last=False)
         self._suites.move_to_end(digest)

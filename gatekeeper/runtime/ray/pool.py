@@ -6,6 +6,7 @@ fails.
 """
 
 import hashlib
+import logging
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from gatekeeper.runtime.ray.cluster import NAMESPACE, code_digest, room
 from gatekeeper.runtime.ray.evaluator import Evaluator, refusal
 from gatekeeper.runtime.ray.messages import line, read
 from gatekeeper.runtime.ray.options import RayOptions
+
+log = logging.getLogger("gatekeeper.runtime")
 
 _LOOK_EVERY = 1.0
 
@@ -154,6 +157,7 @@ class Pool:
 
     def _again(self, job: Job) -> Iterator[dict[str, Any]]:
         job.tries += 1
+        log.warning("an evaluator was lost: %s", self.last)
         if job.tries < self._options.tries:
             self._waiting.appendleft(job)
             return
