@@ -12,7 +12,7 @@ from audits.passport.decision import SignedDecision
 from audits.passport.dsse import key_id, parse_public
 from gatekeeper.core.digests import sha256_bytes
 from gatekeeper.core.errors import StateError, UsageError
-from gatekeeper.pipeline.approve import require_own_key, rfc3339
+from gatekeeper.pipeline.approve import require_own_key, require_person, rfc3339
 from gatekeeper.pipeline.erase import require_told_apart
 from gatekeeper.pipeline.principal import ACTOR, Principal
 from gatekeeper.pipeline.signatures import SigningKey, named_in_advance, public_of, signed
@@ -267,13 +267,14 @@ def require_role(workspace: Workspace, person: str, roles: tuple[str, ...]) -> P
 
     Raises:
         UsageError: they are not among the principals.
-        StateError: they hold none of the roles.
+        StateError: they are a program, or hold none of the roles.
     """
     principal = workspace.principals.get(person)
     if principal is None:
         raise UsageError(
             f"{person} is not among this project's people.", hint="Name them with their roles in principals.toml."
         )
+    require_person(principal)
     if not set(principal.roles) & set(roles):
         raise StateError(
             f"{person} holds none of the roles that may decide here ({', '.join(roles)}).",
