@@ -25,7 +25,7 @@ from gatekeeper.core.verdict import Outcome
 from gatekeeper.pipeline.erase import require_told_apart
 from gatekeeper.pipeline.log_in import require_log_in
 from gatekeeper.pipeline.parts import part_in
-from gatekeeper.pipeline.principal import CHAMPION, Principal
+from gatekeeper.pipeline.principal import CHAMPION, SERVICE, Principal
 from gatekeeper.pipeline.signatures import OverLogIn, SigningKey, public_of, signed
 from gatekeeper.pipeline.standing import binding_of, deadline_of, needed_for, require_current
 from gatekeeper.pipeline.waivers.counted import require_waivers
@@ -290,18 +290,32 @@ def require_own_key(workspace: Workspace, principal: Principal, policy: Policy, 
     workspace.notary.require_pinned(policy)
 
 
+def require_person(principal: Principal) -> None:
+    """Return when a principal is a person: a program decides nothing, whatever other roles it is given.
+
+    Raises:
+        NotEntitled: it is a program.
+    """
+    if SERVICE in principal.roles:
+        raise NotEntitled(
+            f"{principal.name} is a program, and programs decide nothing.",
+            hint="Somebody decides as themselves: principals.toml gives them a name and a key of their own.",
+        )
+
+
 def require_entitled(workspace: Workspace, session: Session, row: UpdateRow, person: str, policy: Policy) -> Principal:
     """Return the person, when they may decide about this update under the policy.
 
     Raises:
         UsageError: they are not among the principals.
-        NotEntitled: they lack the role, or played a part in the update.
+        NotEntitled: they are a program, lack the role, or played a part in the update.
     """
     principal = workspace.principals.get(person)
     if principal is None:
         raise UsageError(
             f"{person} is not among this project's people.", hint="Name them with their roles in principals.toml."
         )
+    require_person(principal)
     if not set(principal.roles) & set(policy.approvals.roles):
         raise NotEntitled(
             f"{person} holds none of the roles that may decide here ({', '.join(policy.approvals.roles)}).",

@@ -16,6 +16,7 @@ from gatekeeper.core.states import State
 from gatekeeper.pipeline.approve import Decided
 from gatekeeper.pipeline.break_glass import agree_to_break, require_way_back
 from gatekeeper.pipeline.moves import Promoted, carry_out, intend
+from gatekeeper.pipeline.principal import SERVICE
 from gatekeeper.pipeline.register import register_blocked
 from gatekeeper.pipeline.requests import Signer, agree, close_way_back, refuse
 from gatekeeper.pipeline.signatures import SigningKey
@@ -98,9 +99,8 @@ def carry_out_granted(
         VerificationError: the bytes are not the ones they agreed to.
         RegistryError: the registry cannot be reached; it can be repeated.
     """
-    moment = now or datetime.now(UTC)
     kind = PromotionKind(request.action)
-    _require_time(request, moment)
+    _require_time(request, now or datetime.now(UTC))
     with workspace.store.reading() as session:
         row = updates.require(session, request.update_id)
         _require_state(row, kind)
@@ -121,14 +121,16 @@ def carry_out_granted(
                     hint="Another administrator breaks the glass.",
                 )
         register_blocked(workspace, request.update_id)
-    return carry_out(workspace, [_intend(workspace, request, kind, policy, moment)])
+    return carry_out(workspace, [_intend(workspace, request, kind, policy, now)])
 
 
 @during("promote.intend")
 def _intend(
-    workspace: Workspace, request: RequestRow, kind: PromotionKind, policy: Policy, moment: datetime
+    workspace: Workspace, request: RequestRow, kind: PromotionKind, policy: Policy, now: datetime | None
 ) -> PromotionRow:
     with workspace.store.transaction() as session:
+        moment = now or datetime.now(UTC)  # the registry may have kept us waiting
+        _require_time(request, moment)
         asked = requests.require(session, request.id)
         if asked.state is not RequestState.APPROVED:
             raise StateError(f"Request {request.id} is {asked.state}.", hint="See `gatekeeper status`.")
@@ -183,7 +185,7 @@ def _require_still_entitled(workspace: Workspace, session: Session, request: Req
     entitled = {
         workspace.pseudonym(session, person.name)
         for person in workspace.principals.values()
-        if set(person.roles) & set(roles_for(request, policy))
+        if set(person.roles) & set(roles_for(request, policy)) and SERVICE not in person.roles
     }
     agreed = {decision.approver for decision in requests.decisions(session, request.id)}
     if len(agreed & entitled) < request.required:

@@ -22,7 +22,7 @@ from gatekeeper.core.verdict import Verdict
 from gatekeeper.intake.manifest import base_manifest
 from gatekeeper.pipeline.notary import Notary
 from gatekeeper.pipeline.revocations import signed_list
-from gatekeeper.pipeline.standing import binding_of
+from gatekeeper.pipeline.standing import binding_of, require_evidence
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import approvals, checkpoints, entries, requests, runs, updates
 from gatekeeper.store.database import Store
@@ -81,6 +81,7 @@ def issue(workspace: Workspace, intent: PromotionRow, artifact: Artifact, *, now
     with workspace.store.reading() as session:
         row = updates.require(session, intent.update_id)
         run, verdict, binding = binding_of(session, row)
+        require_evidence(session, run, verdict)
         request = requests.require(session, intent.request_id) if intent.request_id else None
         agreed = _agreed(session, row, request)
         told = _entries(session, intent, run_id=run.id, agreed=agreed, verdict=verdict)

@@ -7,6 +7,8 @@ ACTOR: Final = "service:gatekeeper"
 """What the ledger names where no person acted."""
 CHAMPION: Final = "champion"
 ANCHOR: Final = "anchor"
+SERVICE: Final = "service"
+"""Role of a program: it proposes, evaluates and promotes what people approved, and never decides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

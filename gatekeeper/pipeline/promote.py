@@ -32,7 +32,6 @@ def promote(workspace: Workspace, update_id: str, *, policy: Policy, now: dateti
         VerificationError: the registered bytes are not the approved ones.
         RegistryError: the registry cannot be reached; the promotion can be repeated.
     """
-    moment = now or datetime.now(UTC)
     with turn(workspace.lock_file) as mine:
         if not mine:
             raise PromotionConflict("Another promotion is going on here.", hint="Wait for it to end, then repeat.")
@@ -48,13 +47,14 @@ def promote(workspace: Workspace, update_id: str, *, policy: Policy, now: dateti
                 f"Update {update_id} is {state}, not approved.",
                 hint=hint if state in (State.PENDING_APPROVAL, State.ACTIVE) else "See `gatekeeper status`.",
             )
-        require_current(workspace, update_id, policy=policy, moment=moment)
-        return carry_out(workspace, _intend(workspace, update_id, policy, moment))
+        require_current(workspace, update_id, policy=policy, moment=now or datetime.now(UTC))
+        return carry_out(workspace, _intend(workspace, update_id, policy, now))
 
 
 @during("promote.intend")
-def _intend(workspace: Workspace, update_id: str, policy: Policy, moment: datetime) -> list[PromotionRow]:
+def _intend(workspace: Workspace, update_id: str, policy: Policy, now: datetime | None) -> list[PromotionRow]:
     with workspace.store.transaction() as session:
+        moment = now or datetime.now(UTC)  # the registry may have kept us waiting
         row = updates.require(session, update_id)
         binding = require_agreed(workspace, session, row, policy, moment)
         first = row.champion_version is None

@@ -12,7 +12,7 @@ from audits.passport.decision import SignedDecision
 from audits.passport.dsse import key_id, parse_public
 from gatekeeper.core.digests import sha256_bytes
 from gatekeeper.core.errors import NotEntitled, StateError, UsageError
-from gatekeeper.pipeline.approve import require_signer, rfc3339
+from gatekeeper.pipeline.approve import require_person, require_signer, rfc3339
 from gatekeeper.pipeline.erase import require_told_apart
 from gatekeeper.pipeline.parts import part_in
 from gatekeeper.pipeline.principal import ACTOR, Principal
@@ -268,13 +268,14 @@ def require_role(workspace: Workspace, person: str, roles: tuple[str, ...]) -> P
 
     Raises:
         UsageError: they are not among the principals.
-        NotEntitled: they hold none of the roles.
+        NotEntitled: they are a program, or hold none of the roles.
     """
     principal = workspace.principals.get(person)
     if principal is None:
         raise UsageError(
             f"{person} is not among this project's people.", hint="Name them with their roles in principals.toml."
         )
+    require_person(principal)
     if not set(principal.roles) & set(roles):
         raise NotEntitled(
             f"{person} holds none of the roles that may decide here ({', '.join(roles)}).",

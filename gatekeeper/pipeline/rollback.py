@@ -45,12 +45,12 @@ def rollback(
         PromotionConflict: another promotion is going on, or the alias was moved behind our back.
         VerificationError: the stored bytes are not the admitted ones.
     """
-    moment = now or datetime.now(UTC)
-    signer = Signer(person=person, key=key, policy=policy, moment=moment)
     with turn(workspace.lock_file) as mine:
         if not mine:
             raise PromotionConflict("Another promotion is going on here.", hint="Wait for it to end, then repeat.")
         present = workspace.registry.alias_version(model, CHAMPION)
+        moment = now or datetime.now(UTC)
+        signer = Signer(person=person, key=key, policy=policy, moment=moment)
         with workspace.store.transaction() as session:
             history = promotions.history(session, registry_id=workspace.registry.id, model=model, alias=CHAMPION)
             last = history[0] if history else None

@@ -11,15 +11,16 @@ from sqlalchemy.orm import Session
 from audits.ledger.events import Event
 from audits.ledger.log import append
 from gatekeeper.core.digests import Digest
-from gatekeeper.core.errors import PromotionConflict, StateError
+from gatekeeper.core.errors import PromotionConflict, StateError, VerificationError
 from gatekeeper.core.states import MOVES, State
 from gatekeeper.core.verdict import Verdict
-from gatekeeper.pipeline.principal import ACTOR, ANCHOR, CHAMPION
+from gatekeeper.pipeline.principal import ACTOR, ANCHOR, CHAMPION, SERVICE
 from gatekeeper.pipeline.waivers.counted import ends_of, require_waivers
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import approvals, runs, updates
 from gatekeeper.store.approvals import Binding
 from gatekeeper.store.tables import RunRow, UpdateRow
+from policies.decide import evidence_digest
 from policies.policy import Policy
 
 
@@ -64,11 +65,12 @@ def needed_for(row: UpdateRow, policy: Policy) -> int:
 
 
 def require_current(workspace: Workspace, update_id: str, *, policy: Policy, moment: datetime) -> None:
-    """Return when policy, champion, anchor and time are still those of the verdict.
+    """Return when policy, evidence, champion, anchor and time are still those of the verdict.
 
     Raises:
         StateError: the policy changed, a waiver that counts ended, or the request expired; the update becomes STALE
             or EXPIRED.
+        VerificationError: the evidence is not what was decided on; the update becomes STALE.
         PromotionConflict: the champion or the anchor moved; the update becomes STALE.
     """
     with workspace.store.reading() as session:
@@ -80,6 +82,12 @@ def require_current(workspace: Workspace, update_id: str, *, policy: Policy, mom
             "The policy has changed since this verdict, so the verdict and its approvals no longer count.",
             hint="Propose the update again under the present policy.",
         )
+    try:
+        with workspace.store.reading() as session:
+            require_evidence(session, run, verdict)
+    except VerificationError:
+        _leave(workspace, row, State.STALE, changed="evidence")
+        raise
     waived_until = ends_of(verdict.waived)
     if waived_until is not None and moment >= waived_until:
         _leave(workspace, row, State.STALE, changed="waiver")
@@ -113,6 +121,20 @@ def require_current(workspace: Workspace, update_id: str, *, policy: Policy, mom
             )
 
 
+def require_evidence(session: Session, run: RunRow, verdict: Verdict) -> None:
+    """Return when the reports that are kept are those that the verdict was decided on.
+
+    Raises:
+        VerificationError: they are not.
+        InputError: a report does not have the shape of one.
+    """
+    if evidence_digest(runs.reports(session, run.id), verdict.waived) != verdict.evidence_digest:
+        raise VerificationError(
+            f"The reports of run {run.id} are not the evidence that was decided on.",
+            hint="Someone changed the application database: evaluate the update again.",
+        )
+
+
 def require_agreed(
     workspace: Workspace, session: Session, row: UpdateRow, policy: Policy, moment: datetime
 ) -> Binding:
@@ -126,7 +148,7 @@ def require_agreed(
     entitled = {
         workspace.pseudonym(session, person.name)
         for person in workspace.principals.values()
-        if set(person.roles) & set(policy.approvals.roles)
+        if set(person.roles) & set(policy.approvals.roles) and SERVICE not in person.roles
     }
     given = {approval.approver for approval in approvals.standing(session, run.id, binding=binding, now=moment)}
     count = len(given & (entitled - {row.submitter}))

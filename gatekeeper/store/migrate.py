@@ -4,7 +4,9 @@ Migrations are the files of ``migrations/versions``, in the order of their numbe
 on an empty database gives exactly :mod:`gatekeeper.store.tables`.
 """
 
+import threading
 from pathlib import Path
+from typing import Final
 
 from alembic import command
 from alembic.config import Config
@@ -15,6 +17,9 @@ from sqlalchemy import Engine, inspect
 from gatekeeper.core.errors import StoreError
 from gatekeeper.store.dialects import dialect_of
 from gatekeeper.store.tables import Table
+
+_ONE_AT_A_TIME: Final = threading.Lock()
+"""Alembic keeps what it migrates in a global: two threads would run each other's statements."""
 
 
 def upgrade(engine: Engine) -> None:
@@ -27,7 +32,7 @@ def upgrade(engine: Engine) -> None:
     """
     _refuse_newer(engine)
     config = _config()
-    with dialect_of(engine).migrating(engine).begin() as connection:
+    with _ONE_AT_A_TIME, dialect_of(engine).migrating(engine).begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
