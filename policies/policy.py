@@ -6,6 +6,7 @@ not part of it; the order of gates and limits is.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 from gatekeeper.core.digests import Digest, Plain, digest_of, plain
@@ -86,7 +87,7 @@ class Approvals:
         return self.required if self.single_person or not two_person else max(2, self.required)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: the digest of a long policy takes 7 ms, so it is kept
 class Policy:
     """Required gates, their limits, and who must approve."""
 
@@ -107,7 +108,7 @@ class Policy:
     quarantine_days: float = 7.0
     """How long an update must have been live before its rows count as history for later ones."""
 
-    @property
+    @cached_property
     def digest(self) -> Digest:
         """SHA-256 over RFC 8785 JSON of :func:`normal_form`."""
         return digest_of(normal_form(self))

@@ -45,7 +45,12 @@ def binding_of(session: Session, row: UpdateRow) -> tuple[RunRow, Verdict, Bindi
 
 def deadline_of(run: RunRow, policy: Policy) -> datetime:
     """Return when the request for approval of a run ends, in UTC."""
-    return (run.finished or run.started) + timedelta(hours=policy.approvals.expires_hours)
+    return deadline_after(run.finished or run.started, policy)
+
+
+def deadline_after(judged: datetime, policy: Policy) -> datetime:
+    """Return when the request for approval of a run ends that was judged at a moment, in UTC."""
+    return judged + timedelta(hours=policy.approvals.expires_hours)
 
 
 def needed_for(row: UpdateRow, policy: Policy) -> int:
