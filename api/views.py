@@ -1,43 +1,29 @@
 """From rows to what is sent. Nothing here decides anything."""
 
-from datetime import UTC, datetime
-from typing import Final, Literal, TypeAlias, cast
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal, TypeAlias, cast
 
 from sqlalchemy.orm import Session
 
 from api.masking import is_plain, masked
+from api.shapes.base import Number
 from api.shapes.decisions import DecisionOut, RequestOut
 from api.shapes.evidence import FindingOut, MetricOut, ReasonOut, ReportOut, VerdictOut
 from api.shapes.updates import ApprovalCountOut, DigestsOut, UpdateOut
-from gatekeeper.core.digests import Digest, plain
-from gatekeeper.core.findings import GateReport
+from gatekeeper.core.findings import GateReport, Metric
 from gatekeeper.core.states import State
 from gatekeeper.core.verdict import Verdict
 from gatekeeper.pipeline.break_glass import broken_by
-from gatekeeper.pipeline.standing import deadline_of, needed_for
-from gatekeeper.store import approvals, people, requests, runs, texts, updates
-from gatekeeper.store.approvals import Binding
+from gatekeeper.pipeline.standing import deadline_after, needed_for
+from gatekeeper.store import people, requests, texts, updates
+from gatekeeper.store.runs import Measured
+from gatekeeper.store.standings import Standing, standings
 from gatekeeper.store.tables import ApprovalRow, RequestRow, RunRow, UpdateRow
 from policies.policy import Policy
 
 Outcome: TypeAlias = Literal["ADMIT", "REVIEW", "BLOCK"]
-
-
-class _LastDigest:
-    """The digest of the policy that was asked about last: making one of a long policy takes 7 ms."""
-
-    def __init__(self) -> None:
-        self._known: tuple[Policy, Digest] | None = None
-
-    def of(self, policy: Policy) -> Digest:
-        """Return the digest of a policy, which is frozen: the same object has the same digest."""
-        known = self._known
-        if known is None or known[0] is not policy:
-            known = self._known = (policy, policy.digest)
-        return known[1]
-
-
-_LAST_DIGEST: Final = _LastDigest()
 
 
 def update_out(session: Session, row: UpdateRow, policy: Policy | None, *, now: datetime | None = None) -> UpdateOut:
@@ -49,8 +35,19 @@ def update_out(session: Session, row: UpdateRow, policy: Policy | None, *, now: 
         policy: the present one; ``None`` where it does not load.
         now: the present moment, for tests.
     """
-    run = runs.latest(session, row.id)
-    verdict = None if run is None else runs.verdict(session, run.id)
+    return updates_out(session, (row,), policy, now=now)[0]
+
+
+def updates_out(
+    session: Session, rows: Sequence[UpdateRow], policy: Policy | None, *, now: datetime | None = None
+) -> list[UpdateOut]:
+    """Return updates as they are sent, in the same order; the arguments are those of :func:`update_out`."""
+    found = standings(session, rows, now=now)
+    return [_update_out(session, row, found[row.id], policy) for row in rows]
+
+
+def _update_out(session: Session, row: UpdateRow, standing: Standing, policy: Policy | None) -> UpdateOut:
+    verdict = standing.verdict
     provenance = row.provenance if isinstance(row.provenance, dict) else {}
     sources = provenance.get("sources")
     return UpdateOut(
@@ -59,12 +56,12 @@ def update_out(session: Session, row: UpdateRow, policy: Policy | None, *, now: 
         model=row.model,
         kind=row.kind.value,
         state=row.state,
-        proposer=people.display_name(session, row.submitter),
+        proposer=standing.proposer,
         digests=digests_out(row, verdict),
         outcome=None if verdict is None else cast("Outcome", verdict.outcome.name),
         errored=verdict is not None and verdict.errored,
-        run=None if run is None else run.id,
-        approvals=_count(session, row, run=run, verdict=verdict, policy=policy, now=now or datetime.now(UTC)),
+        run=standing.run,
+        approvals=_count(row, standing, policy),
         registered_version=row.registered_version,
         unreviewed_until=_unreviewed_until(session, row),
         compared_with=row.champion_version,
@@ -109,18 +106,36 @@ def verdict_out(row: UpdateRow, run: RunRow, verdict: Verdict) -> VerdictOut:
     )
 
 
-def report_out(report: GateReport, seconds: float) -> ReportOut:
+def report_out(kept: Measured) -> ReportOut:
     """Return a gate's report as it is sent."""
+    report = kept.report
     return ReportOut(
         gate=report.gate,
         version=report.version,
         status=report.status.value,
         note=report.note,
-        digest=report.digest,
-        seconds=seconds,
-        metrics=[MetricOut.model_validate(plain(metric)) for metric in report.metrics],
+        digest=kept.digest,
+        seconds=kept.seconds,
+        metrics=[_metric_out(metric) for metric in report.metrics],
         findings=len(report.findings),
     )
+
+
+def _metric_out(metric: Metric) -> MetricOut:
+    return MetricOut(
+        name=metric.name,
+        value=_number(metric.value),
+        unit=metric.unit,
+        n=metric.n,
+        low=None if metric.low is None else _number(metric.low),
+        high=None if metric.high is None else _number(metric.high),
+        confidence=metric.confidence,
+        method=metric.method,
+    )
+
+
+def _number(value: float) -> Number:
+    return value if math.isfinite(value) else repr(value)
 
 
 def findings_out(report: GateReport, *, sees_rows: bool) -> list[FindingOut]:
@@ -186,23 +201,12 @@ def _answered_by(session: Session, row: UpdateRow) -> str | None:
     return None if answer is None else answer.id
 
 
-def _count(
-    session: Session,
-    row: UpdateRow,
-    *,
-    run: RunRow | None,
-    verdict: Verdict | None,
-    policy: Policy | None,
-    now: datetime,
-) -> ApprovalCountOut:
-    if run is None or verdict is None:
-        return ApprovalCountOut(given=0, required=None, expires=None)
-    binding = Binding(
-        update_digest=verdict.update_digest,
-        policy_digest=verdict.policy_digest,
-        evidence_digest=verdict.evidence_digest,
+def _count(row: UpdateRow, standing: Standing, policy: Policy | None) -> ApprovalCountOut:
+    verdict, judged = standing.verdict, standing.judged
+    if verdict is None or judged is None or policy is None or policy.digest != verdict.policy_digest:
+        return ApprovalCountOut(given=standing.given, required=None, expires=None)
+    return ApprovalCountOut(
+        given=standing.given,
+        required=needed_for(row, policy),
+        expires=deadline_after(judged, policy, waivers_end=standing.waivers_end),
     )
-    given = len(approvals.standing(session, run.id, binding=binding, now=now))
-    if policy is None or _LAST_DIGEST.of(policy) != verdict.policy_digest:
-        return ApprovalCountOut(given=given, required=None, expires=None)
-    return ApprovalCountOut(given=given, required=needed_for(row, policy), expires=deadline_of(run, policy))

@@ -6,6 +6,7 @@ not part of it; the order of gates and limits is.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 from gatekeeper.core.digests import Digest, Plain, digest_of, plain
@@ -101,7 +102,7 @@ class Waivable:
     """For how long at most, counted from when a person accepts."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: the digest of a long policy takes 7 ms, so it is kept
 class Policy:
     """Required gates, their limits, and who must approve."""
 
@@ -124,7 +125,7 @@ class Policy:
     waivers: tuple[Waivable, ...] = ()
     """What people may accept; empty: nothing."""
 
-    @property
+    @cached_property
     def digest(self) -> Digest:
         """SHA-256 over RFC 8785 JSON of :func:`normal_form`."""
         return digest_of(normal_form(self))

@@ -14,7 +14,7 @@ from api.problems import Problem
 from api.shapes.decisions import DecisionsOut
 from api.shapes.evidence import EvidenceOut, FindingsOut, VerdictOut
 from api.shapes.updates import RunOut, RunsOut, UpdateOut, UpdatesOut
-from api.views import decision_out, findings_out, report_out, update_out, verdict_out
+from api.views import decision_out, findings_out, report_out, updates_out, verdict_out
 from gatekeeper.core.states import State
 from gatekeeper.store import approvals, runs
 from gatekeeper.store.listing import Place, runs_of, updates_page
@@ -43,7 +43,7 @@ def list_updates(
             session, limit=limit + 1, model=model, states=tuple(state or ()), submitter=submitter, after=after
         )
         policy = policy_or_none(call)
-        items = [update_out(session, row, policy) for row in rows[:limit]]
+        items = updates_out(session, rows[:limit], policy)
     last = rows[limit - 1] if len(rows) > limit else None
     following = None if last is None else cursor_of(Place(created=last.created, id=last.id))
     return answer(UpdatesOut(items=items, next=following))
@@ -90,8 +90,8 @@ def evidence(update_id: str, call: Here) -> Response:
         run = runs.latest(session, update_at(session, update_id).id)
         if run is None:
             raise Problem("not-found", "The update was never evaluated.", hint="POST /v1/updates/{update_id}/runs.")
-        took, decided = runs.seconds(session, run.id), runs.verdict(session, run.id)
-        reports = [report_out(report, took[report.gate]) for report in runs.reports(session, run.id)]
+        decided = runs.verdict(session, run.id)
+        reports = [report_out(kept) for kept in runs.measured(session, run.id)]
     digest = None if decided is None else decided.evidence_digest
     return answer(EvidenceOut(run=run.id, evidence_digest=digest, reports=reports))
 

@@ -124,7 +124,23 @@ def report_from_plain(value: Plain) -> GateReport:
     try:
         return _READER.validate_python(value)
     except ValidationError as error:
-        raise InputError(
-            "A stored gate report does not have the shape of a report.",
-            hint="The evidence was changed or written by another version: run the gates again.",
-        ) from error
+        raise _no_report() from error
+
+
+def report_from_json(text: str) -> GateReport:
+    """Return the report whose :meth:`GateReport.to_plain` is this JSON.
+
+    Raises:
+        InputError: ``text`` is no such object.
+    """
+    try:
+        return _READER.validate_json(text)
+    except ValidationError as error:
+        raise _no_report() from error
+
+
+def _no_report() -> InputError:
+    return InputError(
+        "A stored gate report does not have the shape of a report.",
+        hint="The evidence was changed or written by another version: run the gates again.",
+    )

@@ -19,6 +19,7 @@ from gatekeeper.pipeline.waivers.counted import ends_of, require_waivers
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import approvals, runs, updates
 from gatekeeper.store.approvals import Binding
+from gatekeeper.store.standings import measured_at, waivers_end
 from gatekeeper.store.tables import RunRow, UpdateRow
 from policies.decide import evidence_digest
 from policies.policy import Policy
@@ -51,12 +52,21 @@ def deadline_of(run: RunRow, policy: Policy) -> datetime:
     It begins when the gates had measured, so that deciding anew with a waiver gains no time, and it ends with the
     first waiver that the verdict counts.
     """
-    known = run.environment if isinstance(run.environment, dict) else {}
-    measured = known.get("measured_at")
-    began = datetime.fromisoformat(measured) if isinstance(measured, str) else run.finished or run.started
-    deadline = began + timedelta(hours=policy.approvals.expires_hours)
-    ends = known.get("waivers_end")
-    return min(deadline, datetime.fromisoformat(ends)) if isinstance(ends, str) else deadline
+    return deadline_after(
+        measured_at(run.environment) or run.finished or run.started, policy, waivers_end=waivers_end(run.environment)
+    )
+
+
+def deadline_after(judged: datetime, policy: Policy, *, waivers_end: datetime | None = None) -> datetime:
+    """Return when the request for approval of a run ends that was judged at a moment, in UTC.
+
+    Args:
+        judged: when its gates had measured.
+        policy: it was judged by.
+        waivers_end: when the first waiver ends that its verdict counts.
+    """
+    deadline = judged + timedelta(hours=policy.approvals.expires_hours)
+    return deadline if waivers_end is None else min(deadline, waivers_end)
 
 
 def needed_for(row: UpdateRow, policy: Policy) -> int:

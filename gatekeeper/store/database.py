@@ -5,7 +5,7 @@ every process, which refuses a database of another version.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Final
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
@@ -17,6 +17,7 @@ from gatekeeper.core.errors import StoreError, UsageError
 from gatekeeper.store import sqlite
 from gatekeeper.store.dialects import DIALECTS, dialect_of
 from gatekeeper.store.migrate import check_version, upgrade
+from gatekeeper.store.turns import WaitedTooLong
 
 _NO_PRIVILEGE: Final = "42501"
 """PostgreSQL's code for a role that may not do what it was asked to."""
@@ -31,6 +32,7 @@ class Store:
         dialect = dialect_of(engine)
         self._writing, self._reading = dialect.writing(engine), dialect.reading(engine)
         self._scrub = dialect.scrub
+        self._turns = dialect.turns(engine)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -41,7 +43,12 @@ class Store:
         Raises:
             StoreError: the database is locked for too long, full or unreadable.
         """
-        with _translated(self.engine.url), Session(self._writing, expire_on_commit=False) as session:
+        turn = nullcontext() if self._turns is None else self._turns.turn()
+        with (
+            _translated(self.engine.url),
+            turn,
+            Session(self._writing, expire_on_commit=False) as session,
+        ):
             # Begin now, so that what is read in here is still true when it is written.
             session.connection()
             yield session
@@ -55,9 +62,7 @@ class Store:
             StoreError: the database is locked for too long or unreadable.
             RuntimeError: the block tried to write.
         """
-        with _translated(self.engine.url), Session(self._reading, expire_on_commit=False) as session:
-            event.listen(session, "before_flush", _refuse_flush)
-            event.listen(session, "do_orm_execute", _refuse_write)
+        with _translated(self.engine.url), _ReadingSession(self._reading, expire_on_commit=False) as session:
             yield session
 
     def scrub(self) -> None:
@@ -72,6 +77,12 @@ class Store:
     def close(self) -> None:
         """Give every connection back."""
         self.engine.dispose()
+        if self._turns is not None:
+            self._turns.close()
+
+
+class _ReadingSession(Session):
+    """A session that refuses to write; its listeners are set once, for all of its kind."""
 
 
 def open_store(url: str) -> Store:
@@ -107,8 +118,9 @@ def create_store(url: str) -> Store:
 
 def _engine(url: str) -> Engine:
     try:
+        named = make_url(url)
         # A connection that the server has closed meanwhile is replaced instead of failing its next user.
-        engine = create_engine(make_url(url), pool_pre_ping=True)
+        engine = create_engine(named, pool_pre_ping=named.get_backend_name() != "sqlite")
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
         raise _no_driver(url) from error
     if engine.dialect.name not in DIALECTS:
@@ -134,6 +146,8 @@ def _translated(url: URL, *, migrating: bool = False) -> Iterator[None]:
         yield
     except PoolTimeoutError as error:
         raise _failed(url, "every connection is in use") from error
+    except WaitedTooLong as error:
+        raise _failed(url, "database is locked") from error
     except DBAPIError as error:
         if error.connection_invalidated or _is_operators(error, migrating=migrating):
             # PostgreSQL adds the statement and advice in further lines.
@@ -167,3 +181,7 @@ def _refuse_flush(session: Session, context: UOWTransaction, instances: object) 
 def _refuse_write(state: ORMExecuteState) -> None:
     if not state.is_select:
         raise RuntimeError("a reading session cannot write: use Store.transaction()")
+
+
+event.listen(_ReadingSession, "before_flush", _refuse_flush)
+event.listen(_ReadingSession, "do_orm_execute", _refuse_write)

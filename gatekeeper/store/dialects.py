@@ -6,6 +6,7 @@ from typing import Final, Protocol
 from sqlalchemy import Engine
 
 from gatekeeper.store import postgresql, sqlite
+from gatekeeper.store.turns import WritersTurns
 
 
 class Dialect(Protocol):
@@ -17,6 +18,10 @@ class Dialect(Protocol):
 
     def writing(self, engine: Engine) -> Engine:
         """Return the engine for transactions that write: one at a time, and what they read stays true."""
+        ...
+
+    def turns(self, engine: Engine) -> WritersTurns | None:
+        """Return the line that writers stand in before they begin; ``None`` where the database keeps one."""
         ...
 
     def reading(self, engine: Engine) -> Engine:

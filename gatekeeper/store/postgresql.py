@@ -51,6 +51,11 @@ def writing(engine: Engine) -> Engine:
     return engine.execution_options(isolation_level="READ COMMITTED", **{_BEGIN_OPTION: _TURN})
 
 
+def turns(engine: Engine) -> None:
+    """Return nothing: the server keeps those who wait for the head in order."""
+    del engine
+
+
 def reading(engine: Engine) -> Engine:
     """Return the engine for transactions that see one snapshot and can write nothing."""
     return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)

@@ -5,19 +5,35 @@ error, never evidence.
 """
 
 import secrets
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Text, and_, select, type_coerce
 from sqlalchemy.orm import Session
 
-from gatekeeper.core.digests import Digest, Plain, plain
+from gatekeeper.core.digests import Digest, Plain, plain, sha256_bytes
 from gatekeeper.core.errors import StoreError, UsageError, VerificationError
-from gatekeeper.core.findings import GateReport, report_from_plain
+from gatekeeper.core.findings import GateReport, report_from_json
 from gatekeeper.core.verdict import Verdict
 from gatekeeper.store.tables import ReportRow, RunRow, VerdictRow
 
 _VERDICT: TypeAdapter[Verdict] = TypeAdapter(Verdict)
+_REMEMBERED: Final = 128
+"""Verdicts whose texts were read last: reading the same text again gives the same verdict."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """One gate's report as it was kept."""
+
+    report: GateReport
+    digest: Digest
+    """Of exactly this report; checked."""
+    seconds: float
+    """How long the gate took."""
 
 
 def new_run_id() -> str:
@@ -105,8 +121,16 @@ def reports(session: Session, run_id: str) -> tuple[GateReport, ...]:
         VerificationError: a report is not the one that was written down.
         InputError: a report does not have the shape of one.
     """
-    rows = session.scalars(select(ReportRow).where(ReportRow.run_id == run_id).order_by(ReportRow.gate))
-    return tuple(_checked_report(row) for row in rows)
+    return tuple(each.report for each in measured(session, run_id))
+
+
+def measured(session: Session, run_id: str) -> tuple[Measured, ...]:
+    """Return the run's reports by gate id, with their digests and times.
+
+    Raises:
+        VerificationError, InputError: as :func:`reports`.
+    """
+    return _measured(session, ReportRow.run_id == run_id)
 
 
 def report(session: Session, run_id: str, gate: str) -> GateReport | None:
@@ -115,8 +139,8 @@ def report(session: Session, run_id: str, gate: str) -> GateReport | None:
     Raises:
         VerificationError, InputError: as :func:`reports`.
     """
-    row = session.get(ReportRow, (run_id, gate))
-    return None if row is None else _checked_report(row)
+    found = _measured(session, and_(ReportRow.run_id == run_id, ReportRow.gate == gate))
+    return found[0].report if found else None
 
 
 def seconds(session: Session, run_id: str) -> dict[str, float]:
@@ -146,26 +170,58 @@ def verdict(session: Session, run_id: str) -> Verdict | None:
         StoreError: it does not have the shape of a verdict.
         VerificationError: its columns and its content disagree.
     """
-    row = session.get(VerdictRow, run_id)
+    query = select(
+        VerdictRow.outcome,
+        VerdictRow.errored,
+        VerdictRow.evidence_digest,
+        type_coerce(VerdictRow.verdict, Text).label("text"),
+    ).where(VerdictRow.run_id == run_id)
+    row = session.execute(query).one_or_none()
     if row is None:
         return None
+    return checked_verdict(run_id, row.text, outcome=row.outcome, errored=row.errored, evidence=row.evidence_digest)
+
+
+def checked_verdict(run_id: str, text: str, *, outcome: str, errored: bool, evidence: str) -> Verdict:
+    """Return the verdict of its stored text, when it agrees with the columns beside it.
+
+    Raises:
+        StoreError, VerificationError: as :func:`verdict`.
+    """
     try:
-        read = _VERDICT.validate_python(row.verdict)
+        read = _read_verdict(text)
     except ValidationError as error:
         raise StoreError(
             f"The stored verdict of run {run_id} does not have the shape of a verdict.",
             hint="Run the update again: a verdict is made anew from the gates' reports.",
         ) from error
-    if (read.outcome.name, read.errored, read.evidence_digest) != (row.outcome, row.errored, row.evidence_digest):
+    if (read.outcome.name, read.errored, read.evidence_digest) != (outcome, errored, evidence):
         raise _changed(f"verdict of run {run_id}")
     return read
 
 
-def _checked_report(row: ReportRow) -> GateReport:
-    report = report_from_plain(row.report)
-    if (report.digest, report.gate, report.status.value) != (row.digest, row.gate, row.status):
-        raise _changed(f"report of {row.gate} in run {row.run_id}")
-    return report
+@lru_cache(maxsize=_REMEMBERED)
+def _read_verdict(text: str) -> Verdict:
+    return _VERDICT.validate_json(text)
+
+
+def _measured(session: Session, which: ColumnElement[bool]) -> tuple[Measured, ...]:
+    query = select(
+        ReportRow.run_id,
+        ReportRow.gate,
+        ReportRow.status,
+        ReportRow.digest,
+        ReportRow.seconds,
+        type_coerce(ReportRow.report, Text).label("text"),
+    ).where(which)
+    found = []
+    for row in session.execute(query.order_by(ReportRow.gate)):
+        read = report_from_json(row.text)
+        # The text is RFC 8785 JSON, so its own digest is the report's.
+        if (sha256_bytes(row.text.encode()), read.gate, read.status.value) != (row.digest, row.gate, row.status):
+            raise _changed(f"report of {row.gate} in run {row.run_id}")
+        found.append(Measured(report=read, digest=Digest(row.digest), seconds=row.seconds))
+    return tuple(found)
 
 
 def _changed(what: str) -> VerificationError:

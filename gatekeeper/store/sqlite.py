@@ -2,7 +2,8 @@
 
 Python's driver would start transactions late and of the wrong kind, so it is told not to start any, and each
 transaction begins with a statement of ours: ``BEGIN IMMEDIATE`` for writers, so that two of them never read the same
-state and then both write; ``BEGIN`` for readers, who see one snapshot and block nobody.
+state and then both write; ``BEGIN`` for readers, who see one snapshot and block nobody. Writers line up before they
+begin (:mod:`gatekeeper.store.turns`).
 """
 
 from pathlib import Path
@@ -13,6 +14,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from gatekeeper.core.errors import StoreError, UsageError
+from gatekeeper.store.turns import WritersTurns
 
 BUSY_MILLISECONDS: Final = 30_000
 """How long a writer waits for another writer before it gives up."""
@@ -93,6 +95,11 @@ def prepare(engine: Engine) -> None:
 def writing(engine: Engine) -> Engine:
     """Return the engine for transactions that write, one after the other."""
     return engine.execution_options(**{_BEGIN_OPTION: "BEGIN IMMEDIATE"})
+
+
+def turns(engine: Engine) -> WritersTurns:
+    """Return the line of those who write the engine's file."""
+    return WritersTurns(database_file(engine.url), patience=BUSY_MILLISECONDS / 1000)
 
 
 def reading(engine: Engine) -> Engine:

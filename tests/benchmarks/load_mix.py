@@ -106,14 +106,17 @@ def writes(wire, pool, number):
         if made:
             yield "withdraw", lambda made=made: _withdrawn(post, made.pop())
         update = pool.judged()
-        seen = [wire.ask("GET", f"/v1/updates/{update}", pool.token("lee"))]
+        seen = []
+        _kept(seen, wire.ask("GET", f"/v1/updates/{update}", pool.token("lee")))
         for person, action in (("dana", "approve"), ("kim", "approve"), ("lee", "reject")):
-            if seen and seen[-1].status == 200:
+            if seen:
                 yield action, lambda p=person, a=action, s=seen: _kept(s, _decided(post, s.pop(), p, a))
 
 
 def _kept(kept, answer):
-    kept.append(answer)
+    """Keep a success for what comes after it; a life ends where something failed."""
+    if 200 <= answer.status < 300:
+        kept.append(answer)
     return answer
 
 

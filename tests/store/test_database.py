@@ -95,6 +95,7 @@ def test_two_writers_never_read_the_same_state(store):
 
 def test_a_locked_database_is_one_sentence(store, monkeypatch, url):
     monkeypatch.setattr(sqlite, "_PRAGMAS", ("PRAGMA busy_timeout=1",))
+    monkeypatch.setattr(sqlite, "BUSY_MILLISECONDS", 1)
     other = open_store(url)
 
     with store.transaction(), pytest.raises(StoreError, match="locked"), other.transaction():

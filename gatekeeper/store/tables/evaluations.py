@@ -47,7 +47,7 @@ class UpdateRow(Table):
     champion_version: Mapped[str | None] = mapped_column(NAME)
     """Version it was compared with; ``None`` before evaluation and for a first champion."""
     champion_digest: Mapped[str | None] = mapped_column(DIGEST)
-    registered_version: Mapped[str | None] = mapped_column(NAME)
+    registered_version: Mapped[str | None] = mapped_column(NAME, index=True)
     """Version the registry keeps its bytes as; ``None`` while it may not be promoted."""
     answers: Mapped[str | None] = mapped_column(ID)
     """The update that was sent back and that this one takes the place of.
@@ -57,7 +57,7 @@ class UpdateRow(Table):
     state: Mapped[State] = mapped_column(word(State))
     revision: Mapped[int]
     """Raised by every move: whoever holds an older one holds a stale view."""
-    created: Mapped[datetime] = mapped_column(UtcDateTime)
+    created: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     updated: Mapped[datetime] = mapped_column(UtcDateTime)
 
     runs: Mapped[list["RunRow"]] = relationship(lazy="raise", order_by="RunRow.started", viewonly=True)

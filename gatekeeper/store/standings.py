@@ -1,0 +1,136 @@
+"""Where updates stand, of many at once: what lists and single views show, in three statements however many there are.
+
+Rows that are long, such as a run's whole policy, stay in the database.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Text, select, type_coerce
+from sqlalchemy.orm import Session
+
+from gatekeeper.core.verdict import Verdict
+from gatekeeper.store.runs import checked_verdict
+from gatekeeper.store.tables import ApprovalRow, Decision, PersonRow, RunRow, UpdateRow, VerdictRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What belongs to one update beside its own row."""
+
+    proposer: str | None
+    """Name of who proposed it; ``None`` where it was erased."""
+    run: str | None = None
+    """Id of the newest run; ``None`` before the first."""
+    judged: datetime | None = None
+    """When the gates of that run had measured, or when it began where they have not."""
+    waivers_end: datetime | None = None
+    """When the first waiver ends that its verdict counts; ``None`` where it counts none."""
+    verdict: Verdict | None = None
+    given: int = 0
+    """Consents to exactly the verdict's digests that have not expired."""
+
+
+def measured_at(environment: object) -> datetime | None:
+    """Return when the gates measured of a run that was decided anew with waivers; ``None`` for any other run."""
+    return _moment(environment, "measured_at")
+
+
+def waivers_end(environment: object) -> datetime | None:
+    """Return when the first waiver ends that a run's verdict counts; ``None`` where it counts none."""
+    return _moment(environment, "waivers_end")
+
+
+def _moment(environment: object, name: str) -> datetime | None:
+    known = environment.get(name) if isinstance(environment, dict) else None
+    return datetime.fromisoformat(known) if isinstance(known, str) else None
+
+
+def standings(session: Session, rows: Sequence[UpdateRow], *, now: datetime | None = None) -> dict[str, Standing]:
+    """Return where updates stand, by their ids.
+
+    Raises:
+        StoreError: a verdict does not have the shape of one.
+        VerificationError: a verdict's columns and its content disagree.
+    """
+    names = _names(session, {row.submitter for row in rows})
+    latest = _latest(session, [row.id for row in rows])
+    given = _given(session, latest, now or datetime.now(UTC))
+    anew = _environments(session, [run for run, _judged, verdict in latest.values() if verdict and verdict.waived])
+    found = {}
+    for row in rows:
+        proposer = names.get(row.submitter)
+        if row.id not in latest:
+            found[row.id] = Standing(proposer=proposer)
+            continue
+        run, judged, verdict = latest[row.id]
+        found[row.id] = Standing(
+            proposer=proposer,
+            run=run,
+            judged=measured_at(anew.get(run)) or judged,
+            waivers_end=waivers_end(anew.get(run)),
+            verdict=verdict,
+            given=given.get(run, 0),
+        )
+    return found
+
+
+def _environments(session: Session, ids: Collection[str]) -> dict[str, object]:
+    if not ids:
+        return {}
+    query = select(RunRow.id, RunRow.environment).where(RunRow.id.in_(ids))
+    return {row.id: row.environment for row in session.execute(query)}
+
+
+def _names(session: Session, pseudonyms: Collection[str]) -> dict[str, str]:
+    query = select(PersonRow.pseudonym, PersonRow.display_name).where(PersonRow.pseudonym.in_(pseudonyms))
+    return {row.pseudonym: row.display_name for row in session.execute(query)}
+
+
+def _latest(session: Session, ids: Collection[str]) -> dict[str, tuple[str, datetime, Verdict | None]]:
+    """Return the newest run of each update that has one, with its verdict."""
+    query = (
+        select(
+            RunRow.update_id,
+            RunRow.id,
+            RunRow.started,
+            RunRow.finished,
+            VerdictRow.outcome,
+            VerdictRow.errored,
+            VerdictRow.evidence_digest,
+            type_coerce(VerdictRow.verdict, Text).label("text"),
+        )
+        .join(VerdictRow, VerdictRow.run_id == RunRow.id, isouter=True)
+        .where(RunRow.update_id.in_(ids))
+        .order_by(RunRow.started.desc(), RunRow.id)
+    )
+    found: dict[str, tuple[str, datetime, Verdict | None]] = {}
+    for row in session.execute(query):
+        if row.update_id not in found:
+            verdict = None
+            if row.text is not None:
+                verdict = checked_verdict(
+                    row.id, row.text, outcome=row.outcome, errored=row.errored, evidence=row.evidence_digest
+                )
+            found[row.update_id] = (row.id, row.finished or row.started, verdict)
+    return found
+
+
+def _given(session: Session, latest: dict[str, tuple[str, datetime, Verdict | None]], now: datetime) -> dict[str, int]:
+    """Return how many consents to exactly its verdict's digests each run has that have not expired."""
+    wanted = {
+        run: (verdict.update_digest, verdict.policy_digest, verdict.evidence_digest)
+        for run, _judged, verdict in latest.values()
+        if verdict is not None
+    }
+    if not wanted:
+        return {}
+    query = select(
+        ApprovalRow.run_id, ApprovalRow.update_digest, ApprovalRow.policy_digest, ApprovalRow.evidence_digest
+    ).where(ApprovalRow.run_id.in_(wanted), ApprovalRow.decision == Decision.APPROVE, ApprovalRow.expires > now)
+    found: dict[str, int] = {}
+    for row in session.execute(query):
+        if (row.update_digest, row.policy_digest, row.evidence_digest) == wanted[row.run_id]:
+            found[row.run_id] = found.get(row.run_id, 0) + 1
+    return found
