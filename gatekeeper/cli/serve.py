@@ -3,6 +3,7 @@
 import dataclasses
 import ipaddress
 import logging
+import signal
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -85,6 +86,10 @@ def serve(
             with told(settings, seen, service="gatekeeper-service", at=metrics, registry=seen.by_model) as figures:
                 url = f"http://[{host}]:{bound}" if ":" in host else f"http://{host}:{bound}"
                 _say(url, token, figures, as_json=as_json)
+                # uvicorn raises a signal again once it has ended: without a handler the process would end there and
+                # then, and what it still had to say with it.
+                for number in (signal.SIGTERM, signal.SIGINT):
+                    signal.signal(number, lambda *_: None)
                 uvicorn.Server(config).run(sockets=[listener])
     return 0
 
