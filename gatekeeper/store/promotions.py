@@ -160,7 +160,7 @@ def history(session: Session, *, registry_id: str, model: str, alias: str) -> li
     return list(session.scalars(_observed(registry_id, model, alias)))
 
 
-def _observed(registry_id: str, model: str, alias: str) -> Select[tuple[PromotionRow]]:
+def _observed(registry_id: str, model: str, alias: str) -> Select[PromotionRow]:
     query = select(PromotionRow).where(
         PromotionRow.registry_id == registry_id,
         PromotionRow.model == model,
