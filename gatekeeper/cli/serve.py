@@ -3,6 +3,7 @@
 import dataclasses
 import ipaddress
 import logging
+import signal
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -120,6 +121,10 @@ def serve(
             with figuring as figures, beside.running(), tidy:
                 url = f"http://[{host}]:{bound}" if ":" in host else f"http://{host}:{bound}"
                 _say(url, token, figures, as_json=as_json)
+                # uvicorn raises a signal again once it has ended: without a handler the process would end there and
+                # then, and what it still had to say with it.
+                for number in (signal.SIGTERM, signal.SIGINT):
+                    signal.signal(number, lambda *_: None)
                 uvicorn.Server(config).run(sockets=[listener])
     return 0
 

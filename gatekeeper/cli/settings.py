@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     """State of this project: database, evidence, keys."""
     database_url: str = ""
     """SQLAlchemy URL; empty for SQLite under ``home``."""
+    database_url_file: Path | None = None
+    """File that holds the URL instead, for one with a password in it."""
     tracking_uri: str = Field(
         default="", validation_alias=AliasChoices("GATEKEEPER_TRACKING_URI", "MLFLOW_TRACKING_URI", "tracking_uri")
     )
@@ -136,8 +138,27 @@ class Settings(BaseSettings):
 
     @property
     def resolved_database_url(self) -> str:
-        """Database URL with the default filled in."""
+        """Database URL with the default filled in.
+
+        Raises:
+            UsageError: the file that should hold it cannot be read, or there are two of them.
+        """
+        if self.database_url_file is not None:
+            return self._url_of(self.root / self.database_url_file)
         return self.database_url or f"sqlite:///{self.home_dir / 'gatekeeper.db'}"
+
+    def _url_of(self, file: Path) -> str:
+        if self.database_url:
+            raise UsageError(
+                "Both database_url and database_url_file are set.", hint="Leave one of them out of the settings."
+            )
+        try:
+            url = file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{file} cannot be read, and should hold the database's URL.") from error
+        if not url:
+            raise UsageError(f"{file} is empty, and should hold the database's URL.")
+        return url
 
     @property
     def resolved_runtime_url(self) -> str:

@@ -7,7 +7,7 @@ whatever process it comes from.
 import secrets
 from datetime import UTC, datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -152,18 +152,22 @@ def of_update(session: Session, update_id: str) -> list[PromotionRow]:
 
 def last_observed(session: Session, *, registry_id: str, model: str, alias: str) -> PromotionRow | None:
     """Return the last move of this alias that was read back, or ``None`` when there was none."""
-    return next(iter(history(session, registry_id=registry_id, model=model, alias=alias)), None)
+    return session.scalars(_observed(registry_id, model, alias).limit(1)).first()
 
 
 def history(session: Session, *, registry_id: str, model: str, alias: str) -> list[PromotionRow]:
     """Return every move of this alias that was read back, newest first."""
+    return list(session.scalars(_observed(registry_id, model, alias)))
+
+
+def _observed(registry_id: str, model: str, alias: str) -> Select[PromotionRow]:
     query = select(PromotionRow).where(
         PromotionRow.registry_id == registry_id,
         PromotionRow.model == model,
         PromotionRow.alias == alias,
         PromotionRow.state == PromotionState.OBSERVED,
     )
-    return list(session.scalars(query.order_by(*_NEWEST)))
+    return query.order_by(*_NEWEST)
 
 
 def given_up(session: Session, *, registry_id: str) -> list[PromotionRow]:

@@ -1,11 +1,13 @@
 """How cost grows: with updates, with ledger entries, with training rows, with items of a suite.
 
-Each size is measured in a process of its own, so that memory is that size's alone. Updates, runs, reports, verdicts and
-promotions of a large installation are copies of real ones under ids of their own; everything that is timed is the real
-call. The exponent is the slope of log time over log size by least squares, with a 95 % interval from the residuals: 0
-means that the size does not matter, 1 that cost grows with it.
+Each size is measured in a process of its own, so that memory is that size's alone. Updates, runs, reports, verdicts
+and promotions of a large installation are copies of real ones under ids of their own; everything that is timed is the
+real call. Times are processor time of the measuring process, so that other load on the machine does not count; waiting
+for the disk does not count either. The exponent is the slope of log time over log size by least squares, with a 95 %
+interval from the residuals: 0 means that the size does not matter, 1 that cost grows with it.
 
-Run with ``python -m tests.benchmarks.growth [updates|ledger|rows|items] [--most N] [--repeats R]``.
+Run with ``python -m tests.benchmarks.growth [AXIS] [--most N] [--repeats R] [--keep FILE]``; sizes
+that the file has are not measured again. The axes are updates, ledger, rows and items.
 """
 
 import argparse
@@ -51,22 +53,29 @@ def measured(axis, size, repeats):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def table(axis, sizes, repeats):
+def known(file):
+    """Return what a file of earlier measurements holds, by axis and size."""
+    lines = file.read_text(encoding="utf-8").splitlines() if file is not None and file.exists() else []
+    return {(each["axis"], each["size"]): each for each in map(json.loads, lines)}
+
+
+def table(axis, sizes, repeats, keep):
     """Print times by size, memory, and how both grow."""
-    points, cells, memory = defaultdict(list), defaultdict(dict), {}
+    points, cells, memory, before = defaultdict(list), defaultdict(dict), {}, known(keep)
     for size in sizes:
-        found = measured(axis, size, repeats)
+        found = before.get((axis, size)) or measured(axis, size, repeats)
+        if keep is not None and (axis, size) not in before:
+            with keep.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps({"axis": axis, "size": size, **found}) + "\n")
         memory[size] = found["mib"]
         for what, seconds in found["seconds"].items():
             points[what] += [(size, each) for each in seconds]
             cells[what][size] = min(seconds)
-        print(f"# {axis} {size:,}: {found}", file=sys.stderr, flush=True)
     print(f"| {axis} | " + " | ".join(f"{size:,}" for size in sizes) + " | exponent |")
     print("|---" * (len(sizes) + 2) + "|")
     for what in points:
         row = [f"{1000 * cells[what][size]:,.1f}" if size in cells[what] else "" for size in sizes]
-        known = {size for size, _ in points[what]}
-        slope = "%.2f ± %.2f" % fitted(points[what]) if len(known) > 2 else "–"  # noqa: UP031  # two numbers at once
+        slope = "%.2f ± %.2f" % fitted(points[what]) if len(cells[what]) > 2 else "–"  # noqa: UP031  # two numbers at once
         print(f"| {what}, ms | " + " | ".join(row) + f" | {slope} |")
     print("| peak memory, MiB | " + " | ".join(f"{memory[size]:,.0f}" for size in sizes) + " | |", flush=True)
 
@@ -76,13 +85,14 @@ def main():
     parser.add_argument("axis", nargs="?", choices=sorted(SIZES))
     parser.add_argument("--most", type=int, default=10**9, help="largest size")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--keep", type=Path, help="remember sizes here, and take them from here")
     parser.add_argument("--one", type=int, help="one size, as JSON")
     told = parser.parse_args()
     if told.one is not None:
         print(json.dumps(one(told.axis, told.one, told.repeats)))
         return
     for axis in [told.axis] if told.axis else sorted(SIZES):
-        table(axis, [size for size in SIZES[axis] if size <= told.most], told.repeats)
+        table(axis, [size for size in SIZES[axis] if size <= told.most], told.repeats, told.keep)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,15 @@ import random
 
 from sqlalchemy import text
 
-_COPIED = ("runs", "reports", "verdicts", "approvals", "promotions")
-"""Tables that hold something about an update, after ``updates`` itself."""
+_COPIED = {
+    "runs": "update_id",
+    "reports": "run_id",
+    "verdicts": "run_id",
+    "approvals": "update_id",
+    "promotions": "update_id",
+}
+"""Tables that hold something about an update, after ``updates`` itself, by what finds it."""
+_OF_THE_LIVE = {"approvals", "promotions"}
 _WORDS = [f"word{number:04d}" for number in range(2_000)]
 
 
@@ -20,37 +27,49 @@ def many_updates(workspace, size):
             table: [row[1] for row in session.execute(text(f"PRAGMA table_info({table})"))]
             for table in ("updates", *_COPIED)
         }
-        for number in range(there, size):
-            once_live = number % 10 < 7
-            fresh = {"update": f"upd-{number:016x}", "run": f"run-{number:016x}"}
-            given = {
-                "id": ":update",
-                "state": "'SUPERSEDED'" if once_live else "'BLOCKED'",
-                "manifest_digest": ":digest",
-                "created": "datetime(created, :before)",
-                "updated": "datetime(updated, :before)",
-                "registered_version": f"'{1000 + number}'",
-            }
-            told = {**fresh, "digest": f"sha256:{number:064x}", "before": f"-{size - number} minutes", "of": live}
-            session.execute(text(_copy("updates", columns["updates"], given, "id = :of")), told)
-            for table in _COPIED if once_live else _COPIED[:3]:
-                key = "id" if table == "runs" else "run_id" if table in {"reports", "verdicts"} else "update_id"
-                told["of"] = live if table in {"approvals", "promotions"} else run
-                given = {
-                    "update_id": ":update",
-                    "run_id": ":run",
-                    "id": ":run" if table == "runs" else f"'{table[:3]}-{number:016x}'",
-                    "started": "datetime(started, :before)",
-                    "nonce": f"'{number:032x}'",
-                    "version": f"'{1000 + number}'",
-                    "intent_seq": "0",
+        numbers = range(there, size)
+        for table, key in (("updates", "id"), *_COPIED.items()):
+            told = [
+                {
+                    "update": f"upd-{number:016x}",
+                    "run": f"run-{number:016x}",
+                    "row": f"{table[:3]}-{number:016x}",
+                    "digest": f"sha256:{number:064x}",
+                    "state": "SUPERSEDED" if _was_live(number) else "BLOCKED",
+                    "version": str(1000 + number),
+                    "nonce": f"{number:032x}",
+                    "before": f"-{size - number} minutes",
+                    "of": run if key == "run_id" else live,
                 }
-                session.execute(text(_copy(table, columns[table], given, f"{key} = :of")), told)
+                for number in numbers
+                if _was_live(number) or table not in _OF_THE_LIVE
+            ]
+            if told:
+                session.execute(text(_copy(table, columns[table], key)), told)
 
 
-def _copy(table, columns, given, where):
+def _was_live(number):
+    return number % 10 < 7
+
+
+def _copy(table, columns, key):
+    given = {
+        "id": {"updates": ":update", "runs": ":run"}.get(table, ":row"),
+        "update_id": ":update",
+        "run_id": ":run",
+        "manifest_digest": ":digest",
+        "registered_version": ":version",
+        "version": ":version",
+        "nonce": ":nonce",
+        "intent_seq": "0",
+        "created": "datetime(created, :before)",
+        "updated": "datetime(updated, :before)",
+        "started": "datetime(started, :before)",
+    }
+    if table == "updates":
+        given["state"] = ":state"
     values = ", ".join(given.get(each, each) for each in columns)
-    return f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM {table} WHERE {where}"  # noqa: S608
+    return f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM {table} WHERE {key} = :of"  # noqa: S608
 
 
 def row_file(file, size):
