@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gatekeeper.cli.log_in import told
 from gatekeeper.cli.opening import PRINCIPALS_FILE, load_principals, open_notary, open_policy, workspace
 from gatekeeper.cli.screen import print_json
 from gatekeeper.cli.settings import Settings, load_settings
@@ -48,7 +49,8 @@ def serve(
     if incoming is not None and not incoming.is_dir():
         raise UsageError(f"--incoming {incoming} is not a folder.", hint="Make it first.")
     with workspace(settings, reach=False) as opened:
-        lone, token = _lone_user(opened, settings, host)
+        federation = told(settings, opened)
+        lone, token = (None, None) if federation.get("provider") else _lone_user(opened, settings, host)
         open_policy(settings)
         with listen(f"[{host}]:{port}" if ":" in host else f"{host}:{port}") as listener:
             app = create_app(
@@ -58,6 +60,7 @@ def serve(
                     refresh=present_people(settings),
                     lone=lone,
                     incoming=None if incoming is None else incoming.resolve(),
+                    **federation,
                 ),
                 runner=QueueRunner() if settings.runtime == "queue" else None,
             )
