@@ -64,9 +64,9 @@ class ProposalIn(In):
 
 
 class DecisionIn(In):
-    """One person's decision, signed with their own key."""
+    """One person's decision, signed with their own key; without it, by the service over their recent log-in."""
 
-    envelope: Envelope
+    envelope: Envelope | None = None
     seen: SeenIn
     comment: Comment = ""
 
@@ -117,6 +117,13 @@ class ReviewIn(In):
 
     envelopes: Annotated[list[Envelope], Field(min_length=1, max_length=1)]
     justification: Annotated[Comment, Field(min_length=1)]
+
+
+class ConsentIn(In):
+    """A decision about a request: everything that ``to-sign`` asked for; nothing, where a recent log-in is enough."""
+
+    envelopes: Annotated[list[Envelope], Field(max_length=2)] = []
+    reason: Comment = ""
 
 
 class SignedIn(In):

@@ -5,11 +5,13 @@ token ends with it; one that was begun with a log-in ends when ``principals.toml
 """
 
 import hmac
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from api.calls import Call
 from api.dashboard.sessions import BEARER, Session
 from api.federation.workloads import ALLOWED, not_counted
 from api.identity import CHALLENGE, LONE, Caller, lone_caller, principal_named
@@ -17,12 +19,16 @@ from api.permissions import words_for
 from api.problems import Problem
 from api.service import Service, log
 from api.settings import LogInPolicy, LoneUser
+from api.signatures import signed_by
 from audits.passport.log_in import LogIn
 from gatekeeper.pipeline.log_in import is_recent, subject_in
-from gatekeeper.pipeline.signatures import OverLogIn
+from gatekeeper.pipeline.signatures import OverLogIn, SignedElsewhere, SigningKey
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import people
 from gatekeeper.store.tables import TokenRow
+
+if TYPE_CHECKING:
+    from api.dashboard.visit import Visit
 
 _LOG_IN: Final = TypeAdapter(LogIn)
 _OWN_KEY: Final = "Sign with your own key: GET …/to-sign says what, `gatekeeper key sign` does it."
@@ -117,15 +123,6 @@ def _words(value: object) -> list[str]:
     return [str(each) for each in value] if isinstance(value, list) else []
 
 
-def may_decide_by_log_in(workspace: Workspace, caller: Caller, policy: LogInPolicy) -> bool:
-    """Return whether a person's decisions can be signed over their log-in at all, once that is recent."""
-    return (
-        workspace.notary.log_in is not None
-        and caller.principal.log_in is not None
-        and bool(set(caller.principal.roles) & set(policy.approves))
-    )
-
-
 def has_recent_log_in(caller: Caller, policy: LogInPolicy, *, now: datetime | None = None) -> bool:
     """Return whether somebody logged in recently enough to decide."""
     return caller.log_in is not None and is_recent(
@@ -150,6 +147,42 @@ def require_recent_log_in(caller: Caller, policy: LogInPolicy) -> None:
                 f'error_description="A more recent log-in is required", max_age="{seconds}"'
             },
         )
+
+
+def by_log_in(visit: "Visit") -> Literal["now", "again"] | None:
+    """Return whether a visitor can decide without a signature: at once, or after another log-in; ``None``: not at all.
+
+    Whether verifiers accept it the pipeline asks.
+    """
+    service, policy = visit.service, visit.service.settings.log_in
+    if policy is None or service.workspace.notary.log_in is None or visit.session.token is not None:
+        return None
+    if not policy.approves & set(visit.caller.principal.roles):
+        return None
+    return "now" if has_recent_log_in(visit.caller, policy) else "again"
+
+
+def own_signature(call: Call, envelopes: Sequence[str]) -> SignedElsewhere:
+    """Return envelopes as their person's signature, where a signature alone is enough or the log-in is recent.
+
+    Raises:
+        Problem: the person has no key, it did not sign one of them, or their log-in is too old.
+    """
+    policy = call.service.settings.log_in
+    if policy is not None and policy.always:
+        require_recent_log_in(call.caller, policy)
+    return signed_by(call.caller.principal, envelopes)
+
+
+def signature(call: Call, envelopes: Sequence[str]) -> SigningKey:
+    """Return what signs a decision: its person, where they sent envelopes, else the service over their log-in.
+
+    Raises:
+        Problem: neither counts.
+    """
+    if envelopes:
+        return own_signature(call, envelopes)
+    return over_log_in(call.service.workspace, call.caller, call.service.settings.log_in)
 
 
 def over_log_in(workspace: Workspace, caller: Caller, policy: LogInPolicy | None) -> OverLogIn:

@@ -11,7 +11,8 @@ from api.guard import guarded_router
 from api.payloads import ChangesIn, DecisionIn, WithdrawalIn
 from api.shapes.decisions import ToSignOut
 from api.shapes.updates import UpdateOut
-from api.signatures import signed_by, to_sign_out
+from api.signatures import to_sign_out
+from api.signed_in import signature
 from audits.passport.decision import SignedDecision
 from gatekeeper.pipeline import to_sign
 from gatekeeper.pipeline.approve import approve as give
@@ -118,7 +119,7 @@ def _decide(update_id: str, decision: Decision, sent: DecisionIn, call: Call) ->
         with call.service.turn(update_id):
             require_seen(workspace, call, update_id, sent.seen)
             require_domain(call, policy)
-            key = signed_by(call.caller.principal, (sent.envelope,))
+            key = signature(call, () if sent.envelope is None else (sent.envelope,))
             with nothing_wrong_with_the_payload():
                 step(
                     workspace,

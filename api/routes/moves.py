@@ -8,7 +8,8 @@ from api.guard import guarded_router
 from api.payloads import PromotionIn, SignedIn
 from api.routes.models import model_out
 from api.shapes.decisions import PromotedOut, RevokedOut, ToSignOut
-from api.signatures import require_complete, signed_by, to_sign_out
+from api.signatures import require_complete, to_sign_out
+from api.signed_in import own_signature
 from gatekeeper.pipeline import to_sign
 from gatekeeper.pipeline.moves import Promoted
 from gatekeeper.pipeline.promote import promote as move_alias
@@ -41,7 +42,7 @@ def revoke(update_id: str, signed: SignedIn, call: Here) -> Response:
             workspace, policy = call.service.settled(), call.service.policy()
             require_seen(workspace, call, update_id, None)
             require_domain(call, policy)
-            key = signed_by(call.caller.principal, signed.envelopes)
+            key = own_signature(call, signed.envelopes)
             with call.service.moving(), nothing_wrong_with_the_payload():
                 require_complete(key, to_sign.revocation(workspace, update_id))
                 revoked = take_away(
@@ -76,7 +77,7 @@ def rollback(model: str, signed: SignedIn, call: Here) -> Response:
         with call.service.turn(f"model {model}"):
             call.require_match(etag_of(model_out(workspace, model)))
             require_domain(call, policy)
-            key = signed_by(call.caller.principal, signed.envelopes)
+            key = own_signature(call, signed.envelopes)
             with call.service.moving(), nothing_wrong_with_the_payload():
                 promoted = go_back(
                     workspace,

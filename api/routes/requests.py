@@ -12,11 +12,12 @@ from starlette.responses import Response
 from api.calls import Call, Here, answer, etag_of
 from api.finding import nothing_wrong_with_the_payload, request_at, require_domain, require_seen
 from api.guard import guarded_router
-from api.payloads import GlassIn, ReviewIn, SignedIn
+from api.payloads import ConsentIn, GlassIn, ReviewIn, SignedIn
 from api.permissions import Role
 from api.problems import Problem
 from api.shapes.decisions import RequestOut, RequestsOut, ToSignOut
-from api.signatures import signed_by, to_sign_out
+from api.signatures import to_sign_out
+from api.signed_in import own_signature, signature
 from api.views import request_out
 from gatekeeper.pipeline import break_glass as glass
 from gatekeeper.pipeline import to_sign
@@ -60,13 +61,13 @@ def what_to_sign(request_id: str, call: Here, action: Verb = "approve") -> Respo
 
 
 @router.post("/v1/requests/{request_id}/approve", response_model=RequestOut, summary="Agree", tags=["requests"])
-def approve(request_id: str, signed: SignedIn, call: Here) -> Response:
+def approve(request_id: str, signed: ConsentIn, call: Here) -> Response:
     """Agree to exactly this request."""
     return _decide(request_id, Decision.APPROVE, signed, call)
 
 
 @router.post("/v1/requests/{request_id}/reject", response_model=RequestOut, summary="Refuse", tags=["requests"])
-def reject(request_id: str, signed: SignedIn, call: Here) -> Response:
+def reject(request_id: str, signed: ConsentIn, call: Here) -> Response:
     """Refuse this request; one refusal is enough, until it is carried out."""
     return _decide(request_id, Decision.REJECT, signed, call)
 
@@ -84,7 +85,7 @@ def anchor(update_id: str, signed: SignedIn, call: Here) -> Response:
 
     def ask(workspace: Workspace) -> Asked:
         require_domain(call, policy)
-        key = signed_by(call.caller.principal, signed.envelopes)
+        key = own_signature(call, signed.envelopes)
         return move_anchor(
             workspace, update_id, person=call.caller.principal.name, policy=policy, key=key, reason=signed.reason
         )
@@ -109,7 +110,7 @@ def break_glass(update_id: str, asked: GlassIn, call: Here) -> Response:
             update_id,
             person=call.caller.principal.name,
             policy=policy,
-            key=signed_by(call.caller.principal, asked.envelopes),
+            key=own_signature(call, asked.envelopes),
             incident=asked.incident,
             justification=asked.justification,
             hours=asked.hours,
@@ -135,7 +136,7 @@ def review(update_id: str, asked: ReviewIn, call: Here) -> Response:
             update_id,
             person=call.caller.principal.name,
             policy=policy,
-            key=signed_by(call.caller.principal, asked.envelopes),
+            key=own_signature(call, asked.envelopes),
             justification=asked.justification,
         )
 
@@ -155,7 +156,7 @@ def _ask(update_id: str, call: Call, ask: Callable[[Workspace], Asked]) -> Respo
     return call.once(act)
 
 
-def _decide(request_id: str, decision: Decision, signed: SignedIn, call: Call) -> Response:
+def _decide(request_id: str, decision: Decision, signed: ConsentIn, call: Call) -> Response:
     def act() -> Response:
         workspace, policy = call.service.settled(), call.service.policy()
         with call.service.turn(request_id):
@@ -165,7 +166,7 @@ def _decide(request_id: str, decision: Decision, signed: SignedIn, call: Call) -
                 require_domain(call, policy)
             elif Role.ADMIN not in call.caller.words:
                 raise Problem("not-allowed", "Administrators decide about this.", hint="Use an administrator's token.")
-            key = signed_by(call.caller.principal, signed.envelopes)
+            key = signature(call, signed.envelopes)
             with nothing_wrong_with_the_payload():
                 decide(
                     workspace,

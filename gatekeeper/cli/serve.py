@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gatekeeper.cli.log_in import federation_of
 from gatekeeper.cli.opening import PRINCIPALS_FILE, load_principals, open_notary, open_policy, workspace
 from gatekeeper.cli.remind import patience_of
 from gatekeeper.cli.screen import print_json
@@ -76,7 +77,8 @@ def serve(
         to_stderr(log, "gatekeeper", "uvicorn.error")
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     with workspace(settings, reach=False) as opened:
-        lone, token = _lone_user(opened, settings, host)
+        federation = federation_of(settings, opened)
+        lone, token = (None, None) if federation.get("provider") else _lone_user(opened, settings, host)
         open_policy(settings)
         if intake is not None:
             require_service(opened, intake.service)
@@ -93,6 +95,7 @@ def serve(
                     outgoing=(outgoing := outgoing_of(settings.webhooks, settings.root, keys_dir)),
                     registry=None if intake is None else rung,
                     open_metrics=metrics is None,
+                    **federation,
                 ),
                 runner=QueueRunner() if settings.runtime == "queue" else None,
             )

@@ -17,6 +17,7 @@ from api.problems import Problem, ProblemOut, response_for
 from api.routes import decisions, updates
 from api.shapes.decisions import DecisionsOut, ToSignOut
 from api.shapes.updates import UpdateOut
+from api.signed_in import by_log_in
 from gatekeeper.core.digests import canonical
 from gatekeeper.core.errors import GatekeeperError
 
@@ -88,6 +89,7 @@ def _shown(visit: Visit, *, problem: ProblemOut | None = None) -> Response:
         sees_rows=visit.sees_rows,
         given=given.items,
         choices=_choices(visit, row, evidence),
+        by_log_in=by_log_in(visit),
         may_decide=visit.may("POST", "/v1/updates/{update_id}/approve"),
         quoted_name=shlex.quote(visit.caller.principal.name),
         problem=problem,
@@ -127,7 +129,7 @@ def _decision(visit: Visit) -> DecisionIn:
     form = visit.form
     try:
         return DecisionIn(
-            envelope=form.get("envelope", "").strip(),
+            envelope=None if form.get("by") == "log-in" else form.get("envelope", "").strip(),
             seen=SeenIn(
                 update_digest=form.get("update_digest", ""),
                 policy_digest=form.get("policy_digest") or None,
