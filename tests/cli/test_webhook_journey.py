@@ -80,6 +80,7 @@ def server(project, gatekeeper, monkeypatch, tmp_path):
     monkeypatch.setenv("MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS", "true")
     monkeypatch.setenv("MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY", Fernet.generate_key().decode())
     monkeypatch.setenv("MLFLOW_WEBHOOK_CACHE_TTL", "1")
+    monkeypatch.setenv("MLFLOW_WEBHOOK_REQUEST_MAX_RETRIES", "0")
     Path("policy.yaml").write_text(POLICY, encoding="utf-8")
     assert gatekeeper("trust", "pin").code == 0
     folder = tmp_path / "server"

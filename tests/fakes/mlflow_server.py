@@ -116,7 +116,11 @@ def mlflow_server(folder: Path, registry: str, *, port: int | None = None, trust
             yield url
         finally:
             os.killpg(process.pid, signal.SIGTERM)
-            process.wait(30)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:  # it waits for webhooks that it still wants to repeat
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait(30)
 
 
 def _wait(process, url: str, log: Path) -> None:

@@ -208,7 +208,7 @@ class FakeRegistry:
     def fetch_run_file(self, run_id: str, path: str, into: Path) -> Path:
         self.before("fetch")
         source = self.root / run_id / path
-        if ".." in Path(path).parts or not source.is_file():
+        if {"..", "/"} & set(Path(path).parts) or not source.is_file():
             raise VerificationError(f"The run behind the version holds no file {path!r}.")
         return Path(shutil.copyfile(source, into / source.name))
 
