@@ -1,6 +1,9 @@
 """``gatekeeper scan data``: the data gates of a policy on one file, with no project or registry."""
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +15,8 @@ from rich.text import Text
 from gatekeeper.cli.check import exit_code
 from gatekeeper.cli.screen import STYLES, RunScreen, console, print_json
 from gatekeeper.core.errors import UsageError
-from gatekeeper.core.gate import Family
+from gatekeeper.core.gate import Family, Resources
+from gatekeeper.core.row_work import RowExecutor
 from gatekeeper.core.verdict import Outcome
 from gatekeeper.gates.catalogue import discover
 from gatekeeper.pipeline.collect import GateRun
@@ -33,6 +37,12 @@ def data(
     gate: Annotated[
         list[str] | None, typer.Option("--gate", help="Run only this data gate of the policy; repeatable.")
     ] = None,
+    ray: Annotated[
+        str | None, typer.Option("--ray", help="Work on a Ray cluster: auto, or HOST:PORT of its head.")
+    ] = None,
+    ray_workers: Annotated[
+        int, typer.Option("--ray-workers", min=0, help="Chunks at once on the cluster; 0: one a CPU.")
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
     """Which rows may be learned from, and why do others wait? Exit codes: 0 admit, 10 review, 20 block, 30 error."""
@@ -45,13 +55,39 @@ def data(
         scanned=only_data(whole, tuple(gate or ())),
         histories=tuple(history or ()),
     )
-    with _ScanScreen(console(as_json=True), file.name) as watching:
-        found = scan(asked, catalogue, watcher=watching, progress=watching)
+    with (
+        _resources(ray, ray_workers) as resources,
+        _ScanScreen(console(as_json=True), file.name) as watching,
+    ):
+        found = scan(asked, catalogue, watcher=watching, progress=watching, resources=resources)
     if as_json:
         print_json(_summary(found, out))
     else:
         _show(console(as_json=False), found, asked)
     return exit_code(found.verdict)
+
+
+@contextmanager
+def _resources(address: str | None, workers: int) -> Iterator[Resources]:
+    """Give who works on the rows: a cluster where one is named, else processes of this machine.
+
+    Raises:
+        UsageError: Ray is not installed, or the address is none.
+    """
+    if address is None:
+        if workers:
+            raise UsageError("--ray-workers says nothing without --ray.", hint="Name a cluster: --ray auto.")
+        yield Resources()
+        return
+    if find_spec("ray") is None:
+        raise UsageError("Ray is not installed here.", hint="pip install 'gatekeeper[ray]', on every node.")
+    from gatekeeper.runtime.ray.rows import RayRows
+
+    cluster = RayRows(address, workers=workers)
+    try:
+        yield Resources({RowExecutor: cluster})
+    finally:
+        cluster.close()
 
 
 class _ScanScreen(RunScreen):

@@ -14,7 +14,7 @@ from typing import Any
 from gatekeeper.core.digests import Plain, sha256_file
 from gatekeeper.core.errors import InputError, StateError, UsageError
 from gatekeeper.core.findings import GateReport, Status
-from gatekeeper.core.gate import Gate, GateContext, Progress
+from gatekeeper.core.gate import Gate, GateContext, Progress, Resources
 from gatekeeper.core.update import Artifact, Manifest, TrainingData, Update, UpdateKind
 from gatekeeper.core.verdict import Outcome, Verdict
 from gatekeeper.gates.data.reading.flags import FLAGGED
@@ -44,8 +44,22 @@ class Scanned:
     """What ``report.json`` holds."""
 
 
-def scan(asked: Asked, catalogue: Mapping[str, Gate[Any]], *, watcher: Watcher, progress: Progress) -> Scanned:
+def scan(
+    asked: Asked,
+    catalogue: Mapping[str, Gate[Any]],
+    *,
+    watcher: Watcher,
+    progress: Progress,
+    resources: Resources | None = None,
+) -> Scanned:
     """Scan a file and write the outputs.
+
+    Args:
+        asked: what is scanned.
+        catalogue: every known gate by id.
+        watcher: told when gates start and end.
+        progress: told what happens inside a gate.
+        resources: what gates share, such as who works on the rows; no output depends on that.
 
     Raises:
         UsageError: the file is missing, or the folder cannot be written.
@@ -61,7 +75,9 @@ def scan(asked: Asked, catalogue: Mapping[str, Gate[Any]], *, watcher: Watcher, 
                 raise StateError(
                     f"Another scan writes into {asked.out}.", hint="Wait for it to end, or name another folder."
                 )
-            return _scan(asked, catalogue, state, watcher=watcher, progress=progress)
+            return _scan(
+                asked, catalogue, state, watcher=watcher, progress=progress, resources=resources or Resources()
+            )
     except OSError as error:
         raise UsageError(
             f"{asked.out} cannot be written: {(error.strerror or str(error)).lower()}.",
@@ -70,7 +86,13 @@ def scan(asked: Asked, catalogue: Mapping[str, Gate[Any]], *, watcher: Watcher, 
 
 
 def _scan(
-    asked: Asked, catalogue: Mapping[str, Gate[Any]], state: Path, *, watcher: Watcher, progress: Progress
+    asked: Asked,
+    catalogue: Mapping[str, Gate[Any]],
+    state: Path,
+    *,
+    watcher: Watcher,
+    progress: Progress,
+    resources: Resources,
 ) -> Scanned:
     new = state / "new"
     shutil.rmtree(new, ignore_errors=True)  # of a scan that was killed
@@ -98,6 +120,7 @@ def _scan(
             rows=open_rows(asked.file),
             workdir=workdir,
             seed=asked.policy.seed,
+            resources=resources,
             progress=progress,
             history=history,
         )

@@ -8,6 +8,7 @@ it: nothing is done here instead.
 import json
 import os
 import queue
+import re
 import subprocess
 import sys
 import threading
@@ -22,6 +23,7 @@ from gatekeeper.gates.data.spreading.chunk_work import range_line, result_of, ta
 from gatekeeper.gates.data.spreading.processes import Few, ranges_for
 from gatekeeper.runtime.ray.pieces import FAILED, NUMBER, read_piece, write_piece
 
+_ADDRESS = re.compile(r"auto|[A-Za-z0-9._\-]+:\d{1,5}|\[[0-9a-fA-F:.]+\]:\d{1,5}")
 _TRIES = 3
 """Drivers that are started, without an answer from any, before the work is given up."""
 
@@ -38,12 +40,12 @@ class RayRows(RowExecutor):
             wait_seconds: how long nothing may come back before the cluster counts as lost.
 
         Raises:
-            UsageError: the address is one of Ray's client.
+            UsageError: the address is none, or one of Ray's client.
         """
-        if address.startswith("ray://"):
+        if not _ADDRESS.fullmatch(address):
             raise UsageError(
-                "Rows are read by a process that joins the cluster; Ray's client (ray://) is not used.",
-                hint="Scan on a node of the cluster, with --ray auto or HOST:PORT of the head.",
+                f"{address!r} is no address of a Ray cluster that this machine belongs to.",
+                hint="Scan on a node of the cluster, with --ray auto or HOST:PORT of the head; ray:// is not used.",
             )
         self._address, self._workers, self._wait = address, workers, wait_seconds
         self._driver: _Driver | None = None

@@ -26,6 +26,8 @@ def search_task(forms: Sequence[Form], rules: Rules, *, frequent: Mapping[Pair, 
         function=f"{__name__}:make",
         settings={"rules": asdict(rules)},
         shared=(json.dumps({"forms": plain, "frequent": counts}).encode(),),
+        rows=1024,
+        worth=24,
     )
 
 

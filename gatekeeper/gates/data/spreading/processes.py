@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
 from tempfile import NamedTemporaryFile, TemporaryFile
@@ -24,7 +24,7 @@ from typing import IO, Self
 
 from gatekeeper.core.errors import InputError
 from gatekeeper.core.row_work import Buffer, ChunkWork, RangedRows, RowExecutor, RowRange, RowTask
-from gatekeeper.core.rows import RowSource, TrainingRow
+from gatekeeper.core.rows import RowSource
 from gatekeeper.gates.data.spreading.chunk_work import (
     answer,
     range_from_line,
@@ -82,7 +82,7 @@ def cores() -> int:
 class Few:
     """Rows that do not repay processes."""
 
-    def __init__(self, rows: Iterator[TrainingRow] | RowSource) -> None:
+    def __init__(self, rows: RowSource) -> None:
         self.rows = rows
 
 
@@ -103,15 +103,13 @@ def ranges_for(
     if found is not None:
         yield found if len(found) >= least else Few(rows)
         return
-    stream = iter(rows)
-    head = [] if always else list(islice(stream, (least - 1) * task.rows + 1))
-    if not always and len(head) <= (least - 1) * task.rows:
-        yield Few(iter(head))
+    fewest = (least - 1) * task.rows + 1
+    if not always and sum(1 for _ in islice(rows, fewest)) < fewest:
+        yield Few(rows)
         return
     with NamedTemporaryFile("w", dir=folder, prefix="rows-", suffix=".jsonl", encoding="ascii") as spool:
-        spool.writelines(map(line_of_row, chain(head, stream)))
+        spool.writelines(map(line_of_row, rows))
         spool.flush()
-        head.clear()
         yield tuple(line_ranges(Path(spool.name), ROWS, task.rows))
 
 
