@@ -19,8 +19,8 @@ from gatekeeper.cli.settings import Settings
 from gatekeeper.core.errors import UsageError
 from gatekeeper.pipeline.log_in import subject_in
 from gatekeeper.pipeline.principal import Principal
-from gatekeeper.store import people
 from gatekeeper.pipeline.workspace import Workspace
+from gatekeeper.store import people
 from gatekeeper.store.database import open_store
 
 if TYPE_CHECKING:

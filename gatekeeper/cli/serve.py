@@ -50,7 +50,7 @@ def serve(
         raise UsageError(f"--incoming {incoming} is not a folder.", hint="Make it first.")
     with workspace(settings, reach=False) as opened:
         federation = told(settings, opened)
-        lone, token = (None, None) if federation.get("provider") else _lone_user(opened, settings, host)
+        lone, token = (None, None) if any(federation.values()) else _lone_user(opened, settings, host)
         open_policy(settings)
         with listen(f"[{host}]:{port}" if ":" in host else f"{host}:{port}") as listener:
             app = create_app(
