@@ -21,6 +21,7 @@ from api.service import Service, log
 from api.settings import LogInPolicy, LoneUser
 from api.signatures import signed_by
 from audits.passport.log_in import LogIn
+from gatekeeper.core.digests import canonical
 from gatekeeper.pipeline.log_in import is_recent, subject_in
 from gatekeeper.pipeline.signatures import OverLogIn, SignedElsewhere, SigningKey
 from gatekeeper.pipeline.workspace import Workspace
@@ -107,7 +108,7 @@ def _by_log_in(workspace: Workspace, session: Session) -> Caller | None:
     if principal is None or subject is None or session.log_in.get("subject") != subject:
         return None
     try:
-        log_in = _LOG_IN.validate_python({**session.log_in, "amr": tuple(_words(session.log_in.get("amr")))})
+        log_in = _LOG_IN.validate_json(canonical(dict(session.log_in)))
     except ValidationError:  # the provider did not say when: good for reading, and for no decision
         log_in = None
     return Caller(
@@ -117,10 +118,6 @@ def _by_log_in(workspace: Workspace, session: Session) -> Caller | None:
         words=words_for(principal.roles),
         log_in=log_in,
     )
-
-
-def _words(value: object) -> list[str]:
-    return [str(each) for each in value] if isinstance(value, list) else []
 
 
 def has_recent_log_in(caller: Caller, policy: LogInPolicy, *, now: datetime | None = None) -> bool:

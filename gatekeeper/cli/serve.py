@@ -78,7 +78,7 @@ def serve(
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     with workspace(settings, reach=False) as opened:
         federation = federation_of(settings, opened)
-        lone, token = (None, None) if federation.get("provider") else _lone_user(opened, settings, host)
+        lone, token = (None, None) if any(federation.values()) else _lone_user(opened, settings, host)
         open_policy(settings)
         if intake is not None:
             require_service(opened, intake.service)
