@@ -165,6 +165,17 @@ ROUTES: Final = (
     _get("/v1/requests/{request_id}/to-sign", _DECIDERS, "What a decision about it would have to say."),
     _post("/v1/requests/{request_id}/approve", _DECIDERS, "Agree to exactly that."),
     _post("/v1/requests/{request_id}/reject", _DECIDERS, "Refuse it."),
+    _get("/v1/quarantine", _PEOPLE, "Scans whose rows wait."),
+    _get("/v1/quarantine/{scan}", _PEOPLE, "Which rows of a scan wait, and why."),
+    _post(
+        "/v1/quarantine/{scan}/to-sign",
+        frozenset({Role.APPROVER}),
+        "What releasing rows would have to say.",
+        guarded=False,
+    ),
+    _post(
+        "/v1/quarantine/{scan}/release", frozenset({Role.APPROVER}), "Release rows to be learned from.", guarded=False
+    ),
     _get("/v1/models", _EVERYONE, "Models under the gate."),
     _get("/v1/models/{model}", _EVERYONE, "What its aliases point to, with its ETag."),
     _get("/v1/models/{model}/lineage", _EVERYONE, "Its champions so far, and their drift from the anchor."),

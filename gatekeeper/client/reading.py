@@ -14,6 +14,7 @@ from api.shapes.decisions import DecisionOut, DecisionsOut, RequestOut, Requests
 from api.shapes.evidence import EvidenceOut, VerdictOut
 from api.shapes.ledger import CheckpointOut, EntriesOut, EntryOut, ProofOut
 from api.shapes.models import LineageOut, ModelOut
+from api.shapes.quarantine import ScanOut, ScansOut, WaitingRowOut, WaitingRowsOut
 from api.shapes.runs import RunStateOut
 from api.shapes.service import MeOut
 from api.shapes.updates import UpdateOut, UpdatesOut
@@ -110,6 +111,21 @@ class Reader:
     def waivers(self, update_id: str) -> WaiversOut:
         """Return which findings people may accept, and who accepted which."""
         return self._calls.get(path_of("updates", update_id, "waivers"), WaiversOut)[0]
+
+    def scans(self) -> list[ScanOut]:
+        """Return the scans whose rows can be released over the service."""
+        return self._calls.get("/v1/quarantine", ScansOut)[0].items
+
+    def quarantined(self, scan: str) -> Iterator[WaitingRowOut]:
+        """Yield the rows of a scan that wait, a page at a time."""
+        cursor: str | None = None
+        while True:
+            wanted = {"cursor": cursor} if cursor else {}
+            page, _answer = self._calls.get(path_of("quarantine", scan), WaitingRowsOut, wanted)
+            yield from page.items
+            cursor = page.next
+            if cursor is None:
+                return
 
     def requests(self) -> list[RequestOut]:
         """Return what people are asked about, or agreed to and nobody has carried out."""

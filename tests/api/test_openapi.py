@@ -4,7 +4,14 @@ import pytest
 
 from api.permissions import ROUTES, TABLE
 
-MAKING = {"/v1/uploads", "/v1/uploads/{digest}/remove", "/v1/updates", "/v1/updates/{update_id}/runs/{run_id}/cancel"}
+MAKING = {
+    "/v1/quarantine/{scan}/to-sign",
+    "/v1/quarantine/{scan}/release",
+    "/v1/uploads",
+    "/v1/uploads/{digest}/remove",
+    "/v1/updates",
+    "/v1/updates/{update_id}/runs/{run_id}/cancel",
+}
 """Writes that change nothing that could have been seen before."""
 
 

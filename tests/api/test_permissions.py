@@ -24,6 +24,7 @@ DECIDING = (
     "/reject",
     "/request-changes",
     "/waive",
+    "/release",
     "/revoke",
     "/rollback",
     "/anchor",
@@ -37,7 +38,15 @@ CASES = [
 
 def filled(path):
     return (
-        path.format(update_id="upd-0", run_id="run-0", model="nothing", request_id="req-0", digest="sha256:0", seq="0")
+        path.format(
+            update_id="upd-0",
+            run_id="run-0",
+            scan="a",
+            model="nothing",
+            request_id="req-0",
+            digest="sha256:0",
+            seq="0",
+        )
         if "{" in path
         else path
     )
@@ -103,7 +112,7 @@ def test_who_calls_is_asked_before_the_payload_is_read(world):
 def test_a_service_account_decides_nothing():
     deciding = [route for route in ROUTES if route.path.endswith(DECIDING)]
 
-    assert len(deciding) == 11
+    assert len(deciding) == 12
     assert not any(may(frozenset({"service"}), route) for route in deciding)
 
 
