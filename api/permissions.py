@@ -112,6 +112,7 @@ ROUTES: Final = (
     _get("/v1/updates/{update_id}/verdict", _EVERYONE, "What the policy decided, with every reason."),
     _get("/v1/updates/{update_id}/evidence", _PEOPLE, "What every gate measured."),
     _get("/v1/updates/{update_id}/findings", _PEOPLE, "What the gates point at."),
+    _get("/v1/updates/{update_id}/rows", _PEOPLE, "Which training rows the gates flagged, and why."),
     _get("/v1/updates/{update_id}/approvals", _PEOPLE, "Who decided what, signed."),
     _get("/v1/updates/{update_id}/to-sign", _DECIDERS, "What a decision about it would have to say."),
     _post(

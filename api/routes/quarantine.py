@@ -46,7 +46,7 @@ _MOST_SCANS: Final = 200
 def list_scans(call: Here) -> Response:
     """Return the scans whose rows can be released here, by name; what cannot be read is left out."""
     root = call.service.settings.scans
-    found = []
+    found: list[ScanOut] = []
     for folder in sorted(root.iterdir()) if root is not None else ():
         if len(found) < _MOST_SCANS and _NAME.fullmatch(folder.name) and (folder / REPORT).is_file():
             try:
@@ -60,7 +60,7 @@ def list_scans(call: Here) -> Response:
 def list_rows(
     scan: str,
     call: Here,
-    cursor: Annotated[str | None, Query(max_length=20, pattern=r"^[0-9]{1,15}$")] = None,
+    cursor: Annotated[str | None, Query(max_length=20, pattern=r"^[0-9]{1,9}$")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
 ) -> Response:
     """Return which rows wait and why, in the file's order; their text for who may see flagged rows."""
@@ -68,14 +68,20 @@ def list_rows(
     with nothing_wrong_with_the_payload():
         whole_report(folder)
         held = waiting(folder)
-        rows = [row for row in sorted(held) if row >= int(cursor or 0)]
-        page, shown = rows[:limit], sees_rows(call.caller.words)
+        rows, first, shown = sorted(held), int(cursor or 0), sees_rows(call.caller.words)
+        page = rows[first : first + limit]
         said = records(folder, page) if shown else {}
     items = [
-        WaitingRowOut(row=row, flags=[_flag(flag, shown=shown) for flag in held[row]], record=said.get(row))
-        for row in page
+        WaitingRowOut(
+            number=number,
+            row=row if shown else None,
+            flags=[_flag(flag, shown=shown) for flag in held[row]],
+            record=said.get(row),
+        )
+        for number, row in enumerate(page, start=first + 1)
     ]
-    return answer(WaitingRowsOut(scan=scan, items=items, next=str(rows[limit]) if len(rows) > limit else None))
+    end = first + limit
+    return answer(WaitingRowsOut(scan=scan, items=items, next=str(end) if end < len(rows) else None))
 
 
 @router.post("/v1/quarantine/{scan}/to-sign", response_model=ToReleaseOut, summary="What to sign", tags=["quarantine"])
@@ -161,7 +167,6 @@ def _digest(value: Plain, name: str) -> str | None:
 
 def _flag(flag: Held, *, shown: bool) -> FlagOut:
     return FlagOut(
-        row=flag.row,
         gate=flag.gate,
         test=flag.test,
         id=flag.id if shown else None,

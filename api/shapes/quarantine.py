@@ -25,7 +25,6 @@ class ScansOut(Out):
 class FlagOut(Out):
     """One reason why one row waits."""
 
-    row: int
     gate: str
     test: str
     id: str | None
@@ -38,11 +37,21 @@ class FlagOut(Out):
 class WaitingRowOut(Out):
     """One row that waits."""
 
-    row: int
-    """Position in the file, from 0."""
+    number: int
+    """Its place among the rows that wait, from 1."""
+    row: int | None
+    """Position in the file, from 0; ``None`` for who may not see flagged rows, as is the record."""
     flags: list[FlagOut]
     record: str | None
-    """The record as it was read; ``None`` for who may not see flagged rows."""
+    """As it was read; ``None`` also where it lies too far back to be shown here."""
+
+
+class FlaggedRowsOut(Out):
+    """A page of an update's rows that gates flagged, in the order of the file."""
+
+    run: str
+    items: list[WaitingRowOut]
+    next: str | None
 
 
 class WaitingRowsOut(Out):

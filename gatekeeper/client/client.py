@@ -217,7 +217,7 @@ class Client(Reader):
         """
         wanted = RowsIn(rows=sorted(rows), because=because)
         asked = self._calls.post(path_of("quarantine", scan, "to-sign"), ToReleaseOut, wanted)
-        flagged = {(line.row, line.gate) for row in self.quarantined(scan) if row.row in rows for line in row.flags}
+        flagged = {(row.row, line.gate) for row in self.quarantined(scan) if row.row in rows for line in row.flags}
         signed = []
         for each in asked.releases:
             release = _release_of(each.document)

@@ -14,7 +14,7 @@ from api.shapes.decisions import DecisionOut, DecisionsOut, RequestOut, Requests
 from api.shapes.evidence import EvidenceOut, VerdictOut
 from api.shapes.ledger import CheckpointOut, EntriesOut, EntryOut, ProofOut
 from api.shapes.models import LineageOut, ModelOut
-from api.shapes.quarantine import ScanOut, ScansOut, WaitingRowOut, WaitingRowsOut
+from api.shapes.quarantine import FlaggedRowsOut, ScanOut, ScansOut, WaitingRowOut, WaitingRowsOut
 from api.shapes.runs import RunStateOut
 from api.shapes.service import MeOut
 from api.shapes.updates import UpdateOut, UpdatesOut
@@ -103,6 +103,17 @@ class Reader:
     def evidence(self, update_id: str) -> EvidenceOut:
         """Return what every gate measured."""
         return self._calls.get(path_of("updates", update_id, "evidence"), EvidenceOut)[0]
+
+    def flagged_rows(self, update_id: str) -> Iterator[WaitingRowOut]:
+        """Yield the training rows that the gates flagged, a page at a time."""
+        cursor: str | None = None
+        while True:
+            wanted = {"cursor": cursor} if cursor else {}
+            page, _answer = self._calls.get(path_of("updates", update_id, "rows"), FlaggedRowsOut, wanted)
+            yield from page.items
+            cursor = page.next
+            if cursor is None:
+                return
 
     def decisions(self, update_id: str) -> list[DecisionOut]:
         """Return who decided what."""

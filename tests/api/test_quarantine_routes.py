@@ -58,7 +58,8 @@ def test_rows_are_shown_to_who_may_see_them(world):
     whole, masked = (who.get(PATH).json()["items"] for who in (world.dana, world.zelda))
 
     assert (scan["scan"], scan["quarantined"], scan["accepted"]) == ("november", 2, 3)
-    assert [row["row"] for row in masked] == [row["row"] for row in whole] == [1, 3]
+    assert [(row["number"], row["row"]) for row in whole] == [(1, 1), (2, 3)]
+    assert [(row["number"], row["row"]) for row in masked] == [(1, None), (2, None)]
     assert json.loads(whole[0]["record"])["text"] == "an odd one"
     assert whole[0]["flags"][0]["reason"]
     assert all(row["record"] is None and row["flags"][0]["reason"] is None for row in masked)
