@@ -126,6 +126,27 @@ class ConsentIn(In):
     reason: Comment = ""
 
 
+class RowsIn(In):
+    """Rows that somebody wants to release, and why."""
+
+    rows: Annotated[list[Annotated[int, Field(ge=0, lt=2**53)]], Field(min_length=1, max_length=100)]
+    because: Annotated[Comment, Field(min_length=1)]
+
+
+class SignedReleaseIn(In):
+    """One release, signed with one's own key."""
+
+    envelope: Envelope
+    salt: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """Of its reason, as it was given out."""
+
+
+class ReleaseIn(RowsIn):
+    """Releasing rows: everything that ``to-sign`` asked for."""
+
+    signed: Annotated[list[SignedReleaseIn], Field(min_length=1, max_length=1000)]
+
+
 class SignedIn(In):
     """What was signed to go back, or to revoke: everything that ``to-sign`` asked for."""
 

@@ -114,6 +114,7 @@ ROUTES: Final = (
     _get("/v1/updates/{update_id}/verdict", _EVERYONE, "What the policy decided, with every reason."),
     _get("/v1/updates/{update_id}/evidence", _PEOPLE, "What every gate measured."),
     _get("/v1/updates/{update_id}/findings", _PEOPLE, "What the gates point at."),
+    _get("/v1/updates/{update_id}/rows", _PEOPLE, "Which training rows the gates flagged, and why."),
     _get("/v1/updates/{update_id}/approvals", _PEOPLE, "Who decided what, signed."),
     _get("/v1/updates/{update_id}/to-sign", _DECIDERS, "What a decision about it would have to say."),
     _post(
@@ -167,6 +168,17 @@ ROUTES: Final = (
     _get("/v1/requests/{request_id}/to-sign", _DECIDERS, "What a decision about it would have to say."),
     _post("/v1/requests/{request_id}/approve", _DECIDERS, "Agree to exactly that."),
     _post("/v1/requests/{request_id}/reject", _DECIDERS, "Refuse it."),
+    _get("/v1/quarantine", _PEOPLE, "Scans whose rows wait."),
+    _get("/v1/quarantine/{scan}", _PEOPLE, "Which rows of a scan wait, and why."),
+    _post(
+        "/v1/quarantine/{scan}/to-sign",
+        frozenset({Role.APPROVER}),
+        "What releasing rows would have to say.",
+        guarded=False,
+    ),
+    _post(
+        "/v1/quarantine/{scan}/release", frozenset({Role.APPROVER}), "Release rows to be learned from.", guarded=False
+    ),
     _get("/v1/models", _EVERYONE, "Models under the gate."),
     _get("/v1/models/{model}", _EVERYONE, "What its aliases point to, with its ETag."),
     _get("/v1/models/{model}/lineage", _EVERYONE, "Its champions so far, and their drift from the anchor."),

@@ -7,15 +7,17 @@ from starlette.responses import Response
 
 from api.calls import Here, answer
 from api.cursors import cursor_of, place_of
-from api.finding import judged, policy_or_none, seen_now, update_at
+from api.finding import judged, nothing_wrong_with_the_payload, policy_or_none, seen_now, update_at
 from api.guard import guarded_router
 from api.permissions import sees_rows
 from api.problems import Problem
 from api.shapes.decisions import DecisionsOut
 from api.shapes.evidence import EvidenceOut, FindingsOut, VerdictOut
+from api.shapes.quarantine import FlaggedRowsOut, FlagOut, WaitingRowOut
 from api.shapes.updates import RunOut, RunsOut, UpdateOut, UpdatesOut
 from api.views import decision_out, findings_out, report_out, updates_out, verdict_out
 from gatekeeper.core.states import State
+from gatekeeper.pipeline.flagged_rows import flagged_rows, texts_of
 from gatekeeper.store import approvals, runs
 from gatekeeper.store.listing import Place, runs_of, updates_page
 
@@ -116,6 +118,43 @@ def findings(
         ]
     end = first + limit
     return answer(FindingsOut(run=run.id, items=found[first:end], next=str(end) if end < len(found) else None))
+
+
+@router.get("/v1/updates/{update_id}/rows", response_model=FlaggedRowsOut, summary="Flagged rows", tags=["updates"])
+def flagged(
+    update_id: str,
+    call: Here,
+    cursor: Annotated[str | None, Query(max_length=20, pattern=r"^[0-9]{1,9}$")] = None,
+    limit: Limit = 20,
+) -> Response:
+    """Return the training rows that gates flagged and why; which and what they say, to who may see flagged rows."""
+    workspace, first, shown = call.service.workspace, int(cursor or 0), sees_rows(call.caller.words)
+    with workspace.store.reading() as session:
+        run, _verdict = judged(session, update_at(session, update_id))
+    with nothing_wrong_with_the_payload():
+        rows = flagged_rows(workspace, update_id)
+        page = rows[first : first + limit]
+        said = texts_of(workspace, update_id, [each.row for each in page]) if shown else {}
+    items = [
+        WaitingRowOut(
+            number=number,
+            row=each.row if shown else None,
+            flags=[
+                FlagOut(
+                    gate=found.gate,
+                    test=found.test,
+                    id=found.id if shown else None,
+                    reason=found.reason if shown else None,
+                    release=found.release,
+                )
+                for found in each.findings
+            ],
+            record=said.get(each.row),
+        )
+        for number, each in enumerate(page, start=first + 1)
+    ]
+    end = first + limit
+    return answer(FlaggedRowsOut(run=run.id, items=items, next=str(end) if end < len(rows) else None))
 
 
 @router.get(

@@ -5,7 +5,7 @@ they were read, and a decision about it says exactly those, or is not made.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -17,23 +17,29 @@ from api.payloads import (
     GlassIn,
     PromotionIn,
     ProposalIn,
+    ReleaseIn,
     ReviewIn,
+    RowsIn,
     SeenIn,
     SignedIn,
+    SignedReleaseIn,
     WaiverIn,
     WithdrawalIn,
 )
 from api.shapes.decisions import PromotedOut, RequestOut, RevokedOut, ToSignOut
 from api.shapes.models import ModelOut
+from api.shapes.quarantine import ReleasedOut, ReleasesOut, ToReleaseOut
 from api.shapes.runs import RunStateOut
 from api.shapes.updates import UpdateOut
 from api.shapes.uploads import UploadOut, UploadRemovedOut
 from api.shapes.waivers import AcceptedOut
 from audits.passport.decision import SignedDecision, sign_decision
+from audits.passport.release import SignedRelease, sign_release
 from gatekeeper.client.reading import Reader, Seen, path_of
-from gatekeeper.core.digests import sha256_file
+from gatekeeper.core.digests import sha256_bytes, sha256_file
 from gatekeeper.core.errors import InputError, StateError, UsageError, VerificationError
 
+_RELEASE: Final[TypeAdapter[SignedRelease]] = TypeAdapter(SignedRelease)
 _PACKED: Final = {
     "zip": "zip",
     "tar.gz": "tar.gz",
@@ -202,6 +208,27 @@ class Client(Reader):
         body = SignedIn(envelopes=[sign_decision(each, key) for each in decisions], reason=comment)
         return self._calls.post(path_of("requests", request.id, word), RequestOut, body, etag=seen.etag)
 
+    def release(self, scan: str, rows: Collection[int], key: Ed25519PrivateKey, *, because: str) -> list[ReleasedOut]:
+        """Release rows of a scan from every gate that flagged them.
+
+        Raises:
+            VerificationError: the service asks for a signature under another row, gate or reason.
+            Refused: it does not take the release.
+        """
+        wanted = RowsIn(rows=sorted(rows), because=because)
+        asked = self._calls.post(path_of("quarantine", scan, "to-sign"), ToReleaseOut, wanted)
+        flagged = {(row.row, line.gate) for row in self.quarantined(scan) if row.row in rows for line in row.flags}
+        signed = []
+        for each in asked.releases:
+            release = _release_of(each.document)
+            _require((each.row, release.gate) in flagged, "a row or a gate that was not named")
+            _require(
+                release.reason_digest == sha256_bytes(bytes.fromhex(each.salt) + because.encode()), "another reason"
+            )
+            signed.append(SignedReleaseIn(envelope=sign_release(release, key), salt=each.salt))
+        body = ReleaseIn(rows=wanted.rows, because=because, signed=signed)
+        return self._calls.post(path_of("quarantine", scan, "release"), ReleasesOut, body).items
+
     def anchor(self, seen: Seen[UpdateOut], key: Ed25519PrivateKey, *, reason: str = "") -> RequestOut:
         """Ask to make an update the anchor.
 
@@ -270,6 +297,13 @@ class Client(Reader):
             return [_DECISION.validate_json(json.dumps(each)) for each in asked.decisions]
         except ValidationError as error:
             raise InputError("What the service gives to sign is no decision.", hint="Sign nothing.") from error
+
+
+def _release_of(document: Mapping[str, Any]) -> SignedRelease:
+    try:
+        return _RELEASE.validate_json(json.dumps(document))
+    except ValidationError as error:
+        raise InputError("What the service gives to sign is no release.", hint="Sign nothing.") from error
 
 
 def _digests(update: UpdateOut) -> SeenIn:

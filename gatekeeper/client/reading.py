@@ -15,6 +15,7 @@ from api.shapes.evidence import EvidenceOut, FindingOut, FindingsOut, VerdictOut
 from api.shapes.ledger import CheckpointOut, EntriesOut, EntryOut, ProofOut
 from api.shapes.models import LineageOut, ModelOut
 from api.shapes.policies import PoliciesOut, PolicyLineOut, PolicyOut
+from api.shapes.quarantine import FlaggedRowsOut, ScanOut, ScansOut, WaitingRowOut, WaitingRowsOut
 from api.shapes.runs import RunStateOut
 from api.shapes.service import MeOut
 from api.shapes.updates import UpdateOut, UpdatesOut
@@ -115,6 +116,17 @@ class Reader:
             if cursor is None:
                 return
 
+    def flagged_rows(self, update_id: str) -> Iterator[WaitingRowOut]:
+        """Yield the training rows that the gates flagged, a page at a time."""
+        cursor: str | None = None
+        while True:
+            wanted = {"cursor": cursor} if cursor else {}
+            page, _answer = self._calls.get(path_of("updates", update_id, "rows"), FlaggedRowsOut, wanted)
+            yield from page.items
+            cursor = page.next
+            if cursor is None:
+                return
+
     def policies(self) -> list[PolicyLineOut]:
         """Return the present policy first, then those of earlier runs."""
         return self._calls.get("/v1/policies", PoliciesOut)[0].items
@@ -130,6 +142,21 @@ class Reader:
     def waivers(self, update_id: str) -> WaiversOut:
         """Return which findings people may accept, and who accepted which."""
         return self._calls.get(path_of("updates", update_id, "waivers"), WaiversOut)[0]
+
+    def scans(self) -> list[ScanOut]:
+        """Return the scans whose rows can be released over the service."""
+        return self._calls.get("/v1/quarantine", ScansOut)[0].items
+
+    def quarantined(self, scan: str) -> Iterator[WaitingRowOut]:
+        """Yield the rows of a scan that wait, a page at a time."""
+        cursor: str | None = None
+        while True:
+            wanted = {"cursor": cursor} if cursor else {}
+            page, _answer = self._calls.get(path_of("quarantine", scan), WaitingRowsOut, wanted)
+            yield from page.items
+            cursor = page.next
+            if cursor is None:
+                return
 
     def requests(self) -> list[RequestOut]:
         """Return what people are asked about, or agreed to and nobody has carried out."""

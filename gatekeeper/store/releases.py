@@ -48,6 +48,11 @@ def add(
     return row
 
 
+def find(session: Session, release_id: str) -> ReleaseRow | None:
+    """Return the release of that id, or ``None``."""
+    return session.get(ReleaseRow, release_id)
+
+
 def of_gate(session: Session, gate: str, method: Digest) -> list[ReleaseRow]:
     """Return every release from a gate that measures in this way, oldest first."""
     query = select(ReleaseRow).where(ReleaseRow.gate == gate, ReleaseRow.method == method)

@@ -21,11 +21,18 @@ def salted_digest(salt: bytes, text: str) -> Digest:
     return sha256_bytes(salt + text.encode())
 
 
-def keep(session: Session, *, subject: str, body: str) -> Digest | None:
-    """Keep a text about an update and return its salted digest; ``None`` for an empty one."""
+def keep(session: Session, *, subject: str, body: str, salt: bytes | None = None) -> Digest | None:
+    """Keep a text about an update and return its salted digest; ``None`` for an empty one.
+
+    Args:
+        session: the caller's transaction.
+        subject: what it was written about.
+        body: the text.
+        salt: where it was chosen before, because the digest was signed; by default a new one.
+    """
     if not body:
         return None
-    salt = secrets.token_bytes(_SALT_BYTES)
+    salt = salt or secrets.token_bytes(_SALT_BYTES)
     digest = salted_digest(salt, body)
     session.add(TextRow(digest=digest, subject=subject, salt=salt, body=body))
     session.flush()

@@ -24,6 +24,7 @@ DECIDING = (
     "/reject",
     "/request-changes",
     "/waive",
+    "/release",
     "/revoke",
     "/rollback",
     "/anchor",
@@ -41,6 +42,7 @@ def filled(path):
         path.format(
             update_id="upd-0",
             run_id="run-0",
+            scan="a",
             model="nothing",
             request_id="req-0",
             digest="sha256:0",
@@ -112,7 +114,7 @@ def test_who_calls_is_asked_before_the_payload_is_read(world):
 def test_a_service_account_decides_nothing():
     deciding = [route for route in ROUTES if route.path.endswith(DECIDING)]
 
-    assert len(deciding) == 11
+    assert len(deciding) == 12
     assert not any(may(frozenset({"service"}), route) for route in deciding)
 
 
