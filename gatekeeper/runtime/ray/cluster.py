@@ -21,10 +21,15 @@ def quiet(environment: dict[str, str]) -> dict[str, str]:
 
 @contextmanager
 def connected(address: str) -> Iterator[Any]:
-    """Give the ``ray`` module, connected to a cluster that is there; none is started."""
+    """Give the ``ray`` module, connected to a cluster that is there; none is started.
+
+    For a process of its own: its working folder becomes ``/``, since Ray lets every node import from the one that it
+    is called in.
+    """
     os.environ.update({"RAY_USAGE_STATS_ENABLED": "0"})
     import ray
 
+    os.chdir("/")
     ray.init(
         address=address,
         namespace=NAMESPACE,
