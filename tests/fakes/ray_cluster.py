@@ -46,6 +46,11 @@ class RayNode:
         """Processes of the node that compute shards."""
         return [pid for pid in _marked(self.mark) if b"ray::Evaluator" in _command(pid)]
 
+    def kill_evaluators(self):
+        """Kill what computes shards, and nothing else."""
+        for pid in self.evaluators():
+            os.kill(pid, signal.SIGKILL)
+
     def freeze(self):
         """Let what computes shards stand still."""
         for pid in self.evaluators():
@@ -128,6 +133,11 @@ class RayCluster:
             "HF_HUB_OFFLINE": "1",
         }
 
+    def restart(self):
+        """Kill every node, and start a head anew where the last one was."""
+        self.stop()
+        self.start_head(again_on=self.port)
+
     def stop(self):
         """Kill what is left."""
         for node in self.nodes:
@@ -135,11 +145,14 @@ class RayCluster:
 
 
 @contextmanager
-def ray_cluster(*, nodes=2, cpus=1, threads=1):
-    """Start a cluster of so many nodes, the head among them, and stop it for sure."""
+def ray_cluster(*, nodes=2, cpus=1, threads=1, paths=None):
+    """Start a cluster of so many nodes, the head among them, and stop it for sure.
+
+    Nodes import from this tree, or from ``paths``.
+    """
     here = Path(__file__).resolve()
     folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
-    cluster = RayCluster(folder=folder, paths=(here.parent, here.parents[2]), threads=threads)
+    cluster = RayCluster(folder=folder, paths=paths or (here.parent, here.parents[2]), threads=threads)
     try:
         cluster.start_head(cpus=cpus)
         for _ in range(nodes - 1):

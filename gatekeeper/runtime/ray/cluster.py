@@ -22,12 +22,16 @@ def quiet(environment: dict[str, str]) -> dict[str, str]:
 def connect(address: str) -> Any:
     """Return the ``ray`` module, connected to a cluster that is there; none is started.
 
+    For a process of its own: its working folder becomes ``/``, since Ray lets every node import from the one that it
+    is called in.
+
     Args:
         address: ``auto`` for the cluster of this machine, or ``HOST:PORT`` of its head.
     """
     os.environ.update({"RAY_USAGE_STATS_ENABLED": "0"})
     import ray
 
+    os.chdir("/")
     ray.init(
         address=address,
         namespace=NAMESPACE,
