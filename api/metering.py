@@ -7,12 +7,10 @@ that only the operator reaches.
 import importlib.metadata
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
 
 from api.dashboard.answering import routes
 from api.permissions import TABLE
@@ -20,7 +18,7 @@ from api.problems import KINDS
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.runtime.exposition import Installation
 from gatekeeper.runtime.measures import BY_NAME, ELSE
-from gatekeeper.runtime.metrics import QUICK, ProcessMetrics, among, counter, gauge, histogram
+from gatekeeper.runtime.metrics import QUICK, ProcessMetrics, Together, among, counter, gauge, histogram
 from gatekeeper.runtime.readings import Readings
 
 KEPT_SECONDS: Final = 1.0
@@ -67,23 +65,8 @@ class ServiceMetrics(ProcessMetrics):
             return self._text
 
 
-class _Through(Collector):
-    """Shows another registry's figures."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._registry = registry
-
-    def describe(self) -> list[Metric]:
-        """Return nothing, so that nothing is collected when this is registered."""
-        return []
-
-    def collect(self) -> Iterator[Metric]:
-        """Yield them."""
-        yield from self._registry.collect()
-
-
 def _joined(own: CollectorRegistry, installation: Installation) -> CollectorRegistry:
     registry = CollectorRegistry()
-    registry.register(_Through(own))
+    registry.register(Together(own))
     registry.register(installation)
     return registry

@@ -72,7 +72,7 @@ MEASURES: Final = (
     _of(Of.BOTH, Kind.HISTOGRAM, "gate_duration_seconds", "What one gate took, by how it ended.", "gate", "status"),
     _of(Of.BOTH, Kind.COUNTER, "registry_calls_total", "Calls of the registry, by how they ended.", "call", "ended"),
     _of(Of.BOTH, Kind.HISTOGRAM, "registry_call_duration_seconds", "What they took.", "call"),
-    _of(Of.BOTH, Kind.GAUGE, "build_info", "1; the label says what runs.", "version"),
+    _of(Of.BOTH, Kind.GAUGE, "build_info", "How many processes run this version: 1 each.", "version"),
     _of(Of.WORKER, Kind.COUNTER, "worker_runs_taken_total", "Runs it took: new, or another worker's.", "how"),
     _of(Of.WORKER, Kind.COUNTER, "worker_runs_ended_total", "Runs it let go of, by how.", "how"),
     _of(Of.WORKER, Kind.GAUGE, "worker_busy", "Whether it has a run, 0 or 1."),

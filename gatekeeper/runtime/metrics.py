@@ -9,8 +9,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server, values
+from prometheus_client.metrics_core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
 
 from gatekeeper.core.errors import UsageError
 from gatekeeper.core.findings import Status
@@ -34,7 +37,8 @@ class ProcessMetrics:
         self.registry_calls = counter(self.registry, BY_NAME["registry_calls_total"])
         self.registry_duration = histogram(self.registry, BY_NAME["registry_call_duration_seconds"], QUICK)
         gauge(self.registry, BY_NAME["build_info"]).labels(version).set(1)
-        ProcessCollector(registry=self.registry)
+        if not several():
+            ProcessCollector(registry=self.registry)
 
     def begun(
         self, name: str, facts: Mapping[str, Fact], *, parent: str | None, links: Sequence[str]
@@ -118,6 +122,33 @@ class _Timed:
         self._end(self._facts, time.perf_counter() - self._began, error)
 
 
+def several() -> bool:
+    """Return whether processes that answer at one port put their figures together.
+
+    They do where ``PROMETHEUS_MULTIPROC_DIR`` names a folder, empty when they start, in the environment of each.
+    """
+    return bool(getattr(values.ValueClass, "_multiprocess", False))
+
+
+class Together(Collector):
+    """Shows a registry's figures, summed over every process where there are several."""
+
+    def __init__(self, own: CollectorRegistry) -> None:
+        self._own = own
+
+    def describe(self) -> list[Metric]:
+        """Return nothing, so that nothing is collected when this is registered."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield them."""
+        if several():
+            everybody: Collector = MultiProcessCollector(CollectorRegistry())  # type: ignore[no-untyped-call]  # theirs
+            yield from everybody.collect()
+        else:
+            yield from self._own.collect()
+
+
 def among(closed: Collection[str], word: object, otherwise: str = ELSE) -> str:
     """Return a word of a closed set; another word for any that is not in it."""
     return word if isinstance(word, str) and word in closed else otherwise
@@ -129,8 +160,8 @@ def counter(registry: CollectorRegistry, measure: Measure) -> Counter:
 
 
 def gauge(registry: CollectorRegistry, measure: Measure) -> Gauge:
-    """Return a gauge as the table describes it."""
-    return Gauge(*_described(measure, Kind.GAUGE), registry=registry)
+    """Return a gauge as the table describes it; over several processes it is the sum of those that live."""
+    return Gauge(*_described(measure, Kind.GAUGE), registry=registry, multiprocess_mode="livesum")
 
 
 def histogram(registry: CollectorRegistry, measure: Measure, bounds: Sequence[float]) -> Histogram:

@@ -1,5 +1,10 @@
 """What Prometheus reads: right, bounded, and without the name of anything."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
@@ -247,3 +252,44 @@ def test_every_figure_of_the_service_is_in_the_table_and_the_other_way_round(wor
     sometimes = {"gatekeeper_oldest_waiting_request_timestamp_seconds", "gatekeeper_queue_oldest_timestamp_seconds"}
     assert families <= told
     assert told - families <= sometimes
+
+
+_ONE_OF_SEVERAL = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from prometheus_client import generate_latest
+from quick_world import quick_policy, quick_workspace
+from registry import FakeRegistry
+from service_world import World
+
+root = Path(sys.argv[2])
+root.mkdir()
+policy = quick_policy()
+world = World(quick_workspace(root, FakeRegistry(root=root / "registry"), policies=(policy,)), root, policy)
+for _ in range(3):
+    world.client.get("/healthz")
+sys.stdout.write(world.client.get("/metrics").text)
+"""
+
+
+def test_processes_behind_one_port_put_their_figures_together(tmp_path):
+    shared = tmp_path / "figures"
+    shared.mkdir()
+    home = Path(__file__).resolve().parents[2]
+    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(shared), "PYTHONPATH": str(home)}
+
+    shown = [
+        subprocess.run(
+            [sys.executable, "-c", _ONE_OF_SEVERAL, str(home / "tests" / "fakes"), str(tmp_path / name)],
+            env=environment,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for name in ("one", "two")
+    ]
+
+    counted = [of(read(text), "http_requests_total", method="GET", route="/healthz", status="200") for text in shown]
+    assert counted == [3, 6]
+    assert of(read(shown[1]), "database_up") == 1
