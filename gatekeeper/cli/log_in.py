@@ -91,9 +91,9 @@ def federation_of(settings: Settings, opened: Workspace) -> dict[str, Any]:
     log_in = settings.log_in
     if log_in is None:
         return found
+    provider = _provider(settings)
     _require_people(settings, opened)
     _require_trusted(settings, opened)
-    provider = _provider(settings)
     _look(provider)
     return {
         **found,

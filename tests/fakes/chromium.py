@@ -18,9 +18,9 @@ needs_chromium = pytest.mark.skipif(
 
 
 @contextmanager
-def listening(app):
-    """Serve an application on a free port of this machine; give its address."""
-    listener = socket.create_server(("127.0.0.1", 0))
+def listening(app, listener=None):
+    """Serve an application on a free port of this machine, or where somebody listens already; give its address."""
+    listener = listener or socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
