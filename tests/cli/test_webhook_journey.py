@@ -159,6 +159,11 @@ def test_a_registered_version_goes_live_because_the_registry_rang(champion, gate
         states = {each["version"]: (each["state"], each["update"]) for each in listed}
         assert states[str(version)] == ("PROPOSED", update.value.id)
         assert len(list(dana.updates(model=MODEL))) == 2
+        # The registry rang for our own move of the alias too, and that is no drift.
+        moved = httpx.get(
+            f"{url}/v1/ledger/entries?type=drift.found", headers={"Authorization": f"Bearer {tokens['dana']}"}
+        )
+        assert moved.json()["items"] == []
 
     client = tmp_path / "client"
     client.mkdir()
