@@ -13,10 +13,8 @@ import typer
 from gatekeeper.cli.opening import PRINCIPALS_FILE, load_principals, open_notary, open_policy, workspace
 from gatekeeper.cli.screen import print_json
 from gatekeeper.cli.settings import Settings, load_settings
-from gatekeeper.cli.webhook_settings import intake_of, outgoing_of, registry_secret
 from gatekeeper.core.digests import sha256_bytes
 from gatekeeper.core.errors import UsageError
-from gatekeeper.pipeline.taking.intake import require_service
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import tokens
 from policies.policy import Policy
@@ -44,22 +42,17 @@ def serve(
     from api.app import create_app
     from api.runner import QueueRunner
     from api.settings import ServiceSettings
-    from api.webhooks.background import Background, Bell
-    from api.webhooks.sender import Sender
-    from api.webhooks.settings import Incoming
     from audits.witness.server import listen
+    from gatekeeper.cli.serve_beside import Beside
 
     settings = load_settings()
-    versions, aliases = Bell(), Bell()
-    keys_dir, intake = settings.home_dir / "keys", intake_of(settings.intake, incoming)
-    rung = Incoming(secret=registry_secret(keys_dir), wake=versions.ring, look=aliases.ring)
     if incoming is not None and not incoming.is_dir():
         raise UsageError(f"--incoming {incoming} is not a folder.", hint="Make it first.")
+    beside = Beside(settings, incoming)
     with workspace(settings, reach=False) as opened:
         lone, token = _lone_user(opened, settings, host)
         open_policy(settings)
-        if intake is not None:
-            require_service(opened, intake.service)
+        beside.require_people(opened)
         with listen(f"[{host}]:{port}" if ":" in host else f"{host}:{port}") as listener:
             app = create_app(
                 opened,
@@ -68,8 +61,8 @@ def serve(
                     refresh=present_people(settings),
                     lone=lone,
                     incoming=None if incoming is None else incoming.resolve(),
-                    outgoing=(outgoing := outgoing_of(settings.webhooks, settings.root, keys_dir)),
-                    registry=None if intake is None else rung,
+                    outgoing=beside.outgoing,
+                    registry=beside.registry,
                 ),
                 runner=QueueRunner() if settings.runtime == "queue" else None,
             )
@@ -78,16 +71,7 @@ def serve(
             config = uvicorn.Config(
                 app, log_level="warning", access_log=False, server_header=False, proxy_headers=False, lifespan="off"
             )
-            sender = None if outgoing is None else Sender(opened.store, outgoing.poster, outgoing.key)
-            beside = Background(
-                app.state.service,
-                versions=versions,
-                aliases=aliases,
-                sender=sender,
-                intake=intake,
-                every=settings.intake.every,
-            )
-            with beside.running():
+            with beside.running(app.state.service, opened):
                 uvicorn.Server(config).run(sockets=[listener])
     return 0
 
