@@ -39,7 +39,7 @@ _MOST = 50
 def list_webhooks(call: Here) -> Response:
     """Return where events are sent, oldest first."""
     with call.service.workspace.store.reading() as session:
-        return answer(WebhooksOut(items=[webhook_out(row) for row in webhooks.endpoints(session)]))
+        return answer(WebhooksOut(items=[webhook_out(row, call.caller.words) for row in webhooks.endpoints(session)]))
 
 
 @router.post(
@@ -59,7 +59,7 @@ def add(wanted: WebhookIn, call: Here) -> Response:
             if len(webhooks.endpoints(session)) >= _MOST:
                 raise Problem("state", f"There are {_MOST} webhooks.", hint="Remove one first.")
         made = stage.add(workspace, wanted.url, wanted.events, by=call.caller.principal.name)
-        shown = WebhookSecretOut(webhook=webhook_out(made), secret=None)
+        shown = WebhookSecretOut(webhook=webhook_out(made, call.caller.words), secret=None)
         return answer(shown, status=201, headers={"Location": f"/v1/webhooks/{made.id}"})
 
     return _with_secret(call, call.once(act))
@@ -86,7 +86,7 @@ def new_secret(webhook_id: str, call: Here) -> Response:
         with call.service.turn(webhook_id):
             call.require_match(etag_of(_webhook(call, webhook_id)))
             made = stage.new_secret(call.service.workspace, webhook_id, by=call.caller.principal.name)
-        return answer(WebhookSecretOut(webhook=webhook_out(made), secret=None), status=201)
+        return answer(WebhookSecretOut(webhook=webhook_out(made, call.caller.words), secret=None), status=201)
 
     return _with_secret(call, call.once(act))
 
@@ -178,7 +178,7 @@ def _change(webhook_id: str, call: Call, state: EndpointState) -> Response:
                     changed = stage.disable(workspace, webhook_id, by=by)
                 case EndpointState.REMOVED:
                     changed = stage.remove(workspace, webhook_id, by=by)
-        return answer(webhook_out(changed), tagged=True)
+        return answer(webhook_out(changed, call.caller.words), tagged=True)
 
     return call.once(act)
 
@@ -208,7 +208,8 @@ def _outgoing(call: Call) -> Outgoing:
 
 def _webhook(call: Call, webhook_id: str) -> WebhookOut:
     with call.service.workspace.store.reading() as session:
-        return webhook_out(_endpoint(webhooks.find_endpoint(session, _plain(webhook_id))))
+        row = _endpoint(webhooks.find_endpoint(session, _plain(webhook_id)))
+    return webhook_out(row, call.caller.words)
 
 
 def _endpoint(row: EndpointRow | None) -> EndpointRow:

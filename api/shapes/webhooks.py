@@ -29,6 +29,7 @@ class WebhookOut(Out):
 
     id: str = Field(examples=["whe-0123456789abcdef"])
     url: str
+    """Only its host, but for administrators."""
     events: list[str]
     state: Literal["ACTIVE", "DISABLED", "REMOVED"]
     secrets: int

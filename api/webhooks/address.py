@@ -100,7 +100,10 @@ class Rules:
     """Which hosts may be named, and which addresses reached."""
 
     hosts: frozenset[str] = frozenset()
-    """``name``, ``name:port``, or ``*.name`` for everything below a name. Empty: nothing may be sent anywhere."""
+    """``name``, ``name:port``, ``[address]``, or ``*.name`` for everything below a name, as ``Host`` would say it.
+
+    Empty: nothing may be sent anywhere.
+    """
     networks: tuple[Network, ...] = ()
     """Addresses that may be reached although they are not public."""
 
@@ -114,7 +117,7 @@ class Rules:
         port = "" if target.port == _PORT else f":{target.port}"
         labels = target.host.split(".")
         wild = {f"*.{'.'.join(labels[at:])}{port}" for at in range(1, len(labels))}
-        if not ({target.host + port} | wild) & self.hosts:
+        if not ({target.authority} | wild) & self.hosts:
             raise UsageError(
                 f"The settings do not allow webhooks to {target.authority}.",
                 hint="Name the host under [webhooks] hosts in gatekeeper.toml.",

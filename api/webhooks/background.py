@@ -5,6 +5,7 @@ what waits lies in the database, so that another process does it when this one i
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -25,6 +26,8 @@ SENDERS: Final = 4
 _SEND_EVERY: Final = 1.0
 _FORGET_EVERY: Final = 3600
 _MOST_NAMES: Final = 1000
+_LEAVE_WITHIN: Final = 5.0
+"""Seconds; what is being sent longer than that is sent again by whoever comes next."""
 
 
 class Bell:
@@ -91,7 +94,7 @@ class Background:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Run the threads for as long as the block lasts; those that evaluate are not waited for."""
+        """Run the threads for as long as the block lasts; only those that send are waited for, and not for long."""
         threads = []
         if self._sender is not None:
             threads += [threading.Thread(target=self._send, name=f"webhooks-{at}") for at in range(SENDERS)]
@@ -106,9 +109,9 @@ class Background:
             self._stop.set()
             for bell in (self._versions, self._aliases, self._updates):
                 bell.ring()
-            if self._sender is not None:
-                for thread in threads[:SENDERS]:
-                    thread.join(20)
+            deadline = time.monotonic() + _LEAVE_WITHIN
+            for thread in threads[: SENDERS if self._sender is not None else 0]:
+                thread.join(max(0.0, deadline - time.monotonic()))
 
     def look_once(self, only: frozenset[str] | None = None) -> None:
         """Take what is new in the registry."""

@@ -1,7 +1,7 @@
 """Sends one request to one address, and reads nothing of the answer but its status.
 
 In this order: the name is resolved once, in limited time; every address it stands for must be allowed, and one that is
-not refuses them all; the connection goes to the first of these addresses, and the peer is compared; TLS checks the
+not refuses them all; the connection goes to the first of them that takes it, and the peer is compared; TLS checks the
 certificate against the name; the request is written; the status line is read. There is no proxy, no redirect, no
 second connection, and one deadline for everything. The answer's body is never read.
 """
@@ -24,6 +24,7 @@ Resolve = Callable[[str, int], Sequence[str]]
 MOST_HEADER_BYTES: Final = 16_384
 """Longest beginning of an answer, up to the empty line."""
 
+_MOST_ADDRESSES: Final = 4
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: [^\r\n]*)?\r\n")
 _HEADER: Final = re.compile(r"[A-Za-z0-9-]+")
 _VALUE: Final = re.compile(r"[ -~]*")
@@ -95,9 +96,9 @@ class Poster:
         target = self._rules.target(url)
         request = written(target, body, headers)
         deadline = time.monotonic() + self._patience.total
-        address = self._address(target, deadline)
+        addresses = self._addresses(target, deadline)
         try:
-            with self._connected(address, target, deadline) as plain:
+            with self._connected(addresses, target, deadline) as plain:
                 _wait(plain, deadline, self._patience.tls)
                 with self._context.wrap_socket(plain, server_hostname=target.host) as secure:
                     return self._exchange(secure, request, deadline)
@@ -108,8 +109,8 @@ class Poster:
         except OSError as error:
             raise NotSent("connection") from error
 
-    def _address(self, target: Target, deadline: float) -> Address:
-        """Return the address to connect to, when every address that the name stands for is allowed."""
+    def _addresses(self, target: Target, deadline: float) -> list[Address]:
+        """Return the addresses that the name stands for, when every one of them is allowed."""
         try:
             texts = [str(ipaddress.ip_address(target.host))]
         except ValueError:
@@ -122,7 +123,7 @@ class Poster:
             raise NotSent("name")
         if not all(self._rules.may_reach(each) for each in addresses):
             raise NotSent("address-not-allowed")
-        return addresses[0]
+        return addresses[:_MOST_ADDRESSES]
 
     def _resolved(self, target: Target, deadline: float) -> Sequence[str]:
         """Ask for a name's addresses beside this thread, because the system's own patience can be minutes."""
@@ -144,7 +145,16 @@ class Poster:
             raise NotSent("timeout")
         return answers[0]
 
-    def _connected(self, address: Address, target: Target, deadline: float) -> socket.socket:
+    def _connected(self, addresses: Sequence[Address], target: Target, deadline: float) -> socket.socket:
+        """Return a connection to the first address that takes one."""
+        for address in addresses[:-1]:
+            try:
+                return self._connected_to(address, target, deadline)
+            except OSError:
+                continue
+        return self._connected_to(addresses[-1], target, deadline)
+
+    def _connected_to(self, address: Address, target: Target, deadline: float) -> socket.socket:
         family = socket.AF_INET if address.version == 4 else socket.AF_INET6
         plain = socket.socket(family, socket.SOCK_STREAM)
         try:

@@ -91,13 +91,15 @@ class Sender:
         self._key = key
         self._clock = clock
 
-    def make(self) -> int:
-        """Make deliveries from entries of the ledger that nobody has looked at; return how many."""
-        with self._store.reading() as session:
-            if not webhooks.behind(session, size=entries.size(session)):
-                return 0
-        with self._store.transaction() as session:
-            return webhooks.fan_out(session, types_of, now=self._clock())
+    def make(self) -> None:
+        """Make deliveries from every entry of the ledger that some endpoint was not looked at for."""
+        while True:
+            with self._store.reading() as session:
+                if not webhooks.behind(session, size=entries.size(session)):
+                    return
+            with self._store.transaction() as session:
+                if not webhooks.fan_out(session, types_of, now=self._clock()):
+                    return
 
     def send_one(self) -> Sent | None:
         """Send the delivery that has waited longest; ``None`` when none is due."""
@@ -127,8 +129,7 @@ class Sender:
     def send_due(self) -> list[Sent]:
         """Send everything that is due, once; return how each attempt ended."""
         sent: list[Sent] = []
-        while self.make():
-            pass
+        self.make()
         while (ended := self.send_one()) is not None:
             sent.append(ended)
         return sent

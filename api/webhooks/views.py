@@ -1,17 +1,23 @@
 """Turns rows about webhooks into what is sent."""
 
+from api.permissions import Role
 from api.shapes.webhooks import DeliveryOut, WebhookOut
+from api.webhooks.address import parse
 from api.webhooks.sender import now_utc
 from gatekeeper.pipeline.webhooks import oldest_secret
 from gatekeeper.store.tables import DeliveryRow, DeliveryState, EndpointRow
 
 
-def webhook_out(row: EndpointRow) -> WebhookOut:
-    """Return an endpoint as it is sent."""
+def webhook_out(row: EndpointRow, words: frozenset[str]) -> WebhookOut:
+    """Return an endpoint as it is sent: with its whole address to administrators alone.
+
+    What stands after the host is a credential of many receivers.
+    """
+    whole = Role.ADMIN.value in words
     secrets = row.generation - oldest_secret(row, now_utc()) + 1
     return WebhookOut(
         id=row.id,
-        url=row.url,
+        url=row.url if whole else f"https://{parse(row.url).authority}/…",
         events=[str(each) for each in row.events] if isinstance(row.events, list) else [],
         state=row.state.value,
         secrets=secrets,

@@ -1,37 +1,22 @@
-"""``gatekeeper serve``: the REST service of this project."""
+"""``gatekeeper serve``: the REST service of this project, and its pages."""
 
-import dataclasses
-import ipaddress
-import logging
-import signal
+import functools
+import socket
 import sys
-from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gatekeeper.cli.log_in import federation_of
-from gatekeeper.cli.opening import PRINCIPALS_FILE, load_principals, open_notary, open_policy, workspace
-from gatekeeper.cli.remind import patience_of
+from gatekeeper.cli.opening import open_policy, workspace
 from gatekeeper.cli.screen import print_json
+from gatekeeper.cli.serve_workers import MOST, listeners, run_workers
 from gatekeeper.cli.settings import Settings, load_settings
-from gatekeeper.cli.telemetry import Log, MetricsAt, told
-from gatekeeper.cli.webhook_settings import intake_of, outgoing_of, registry_secret
-from gatekeeper.core.digests import sha256_bytes
+from gatekeeper.cli.telemetry import Log, MetricsAt
 from gatekeeper.core.errors import UsageError
-from gatekeeper.pipeline.remind import LogNotifier
-from gatekeeper.pipeline.taking.intake import require_service
-from gatekeeper.pipeline.uploads.depot import Depot
-from gatekeeper.pipeline.workspace import Workspace
-from gatekeeper.runtime.log import to_stderr
-from gatekeeper.store import tokens
-from policies.policy import Policy
 
 if TYPE_CHECKING:
-    from api.metering import ServiceMetrics
-    from api.settings import LoneUser
+    from gatekeeper.cli.serve_answering import Answering
 
 
 def register(app: typer.Typer) -> None:
@@ -45,175 +30,85 @@ def serve(
     incoming: Annotated[
         Path | None, typer.Option("--incoming", help="Folder below which proposers leave files they may name.")
     ] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, max=MOST, help="Processes that answer; more than one needs the queue.")
+    ] = 1,
     metrics: MetricsAt = None,
     log: Log = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
     """Answer over HTTP until told to end. Without tokens: for one person, on this machine, with a token shown once."""
-    import uvicorn
-
-    from api.app import create_app
-    from api.housekeeping import housekeeping
-    from api.runner import QueueRunner
-    from api.settings import ServiceSettings
-    from api.webhooks.background import Background, Bell
-    from api.webhooks.sender import Sender
-    from api.webhooks.settings import Incoming
     from audits.witness.server import listen
+    from gatekeeper.cli.log_in import federation_of
+    from gatekeeper.cli.serve_answering import Answering
+    from gatekeeper.cli.serve_beside import Beside
+    from gatekeeper.cli.serve_lone import lone_user
 
     settings = load_settings()
-    folders = {
-        "incoming": incoming or _folder(settings, settings.incoming),
-        "scans": _folder(settings, settings.scans),
-    }
-    for name, folder in folders.items():
-        if folder is not None and not folder.is_dir():
-            raise UsageError(f"{name}: {folder} is not a folder.", hint="Make it first.")
-    placed = None if folders["incoming"] is None else folders["incoming"].resolve()
-    versions, aliases = Bell(), Bell()
-    keys_dir, intake = settings.home_dir / "keys", intake_of(settings.intake, placed)
-    rung = Incoming(secret=registry_secret(keys_dir), wake=versions.ring, look=aliases.ring)
-    if log is not None:
-        to_stderr(log, "gatekeeper", "uvicorn.error")
-        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    _require_one_or_queue(settings, workers, metrics)
+    place = _folder("incoming", incoming or _named(settings, settings.incoming))
+    scans = _folder("scans", _named(settings, settings.scans))
     with workspace(settings, reach=False) as opened:
-        federation = federation_of(settings, opened)
-        lone, token = (None, None) if any(federation.values()) else _lone_user(opened, settings, host)
+        # What is wrong with the settings is said here, once, before any process answers.
+        Beside(settings, place).require_people(opened)
+        lone, token = (
+            (None, None) if any(federation_of(settings, opened).values()) else lone_user(opened, settings, host)
+        )
         open_policy(settings)
-        if intake is not None:
-            require_service(opened, intake.service)
+        answering = Answering(
+            lone=lone,
+            incoming=place,
+            scans=scans,
+            log=log,
+            metrics=metrics,
+            open_metrics=metrics is None and workers == 1,
+        )
         with listen(f"[{host}]:{port}" if ":" in host else f"{host}:{port}") as listener:
-            app = create_app(
-                opened,
-                ServiceSettings(
-                    policy=present_policy(settings),
-                    refresh=present_people(settings),
-                    lone=lone,
-                    incoming=placed,
-                    depot=None if placed is None else Depot(incoming=placed),
-                    scans=None if folders["scans"] is None else folders["scans"].resolve(),
-                    outgoing=(outgoing := outgoing_of(settings.webhooks, settings.root, keys_dir)),
-                    registry=None if intake is None else rung,
-                    open_metrics=metrics is None,
-                    **federation,
-                ),
-                runner=QueueRunner() if settings.runtime == "queue" else None,
-            )
             bound = listener.getsockname()[1]
-            config = uvicorn.Config(
-                app,
-                log_config=uvicorn.config.LOGGING_CONFIG if log is None else None,
-                log_level="warning",
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                lifespan="off",
-            )
-            sender = None if outgoing is None else Sender(opened.store, outgoing.poster, outgoing.key)
-            beside = Background(
-                app.state.service,
-                versions=versions,
-                aliases=aliases,
-                sender=sender,
-                intake=intake,
-                every=settings.intake.every,
-            )
-            seen: ServiceMetrics = app.state.metrics
-            figuring = told(settings, seen, service="gatekeeper-service", at=metrics, registry=seen.by_model)
-            tidy = housekeeping(app.state.service, patience_of(settings), LogNotifier())
-            with figuring as figures, beside.running(), tidy:
-                url = f"http://[{host}]:{bound}" if ":" in host else f"http://{host}:{bound}"
-                _say(url, token, figures, as_json=as_json)
-                # uvicorn raises a signal again once it has ended: without a handler the process would end there and
-                # then, and what it still had to say with it.
-                for number in (signal.SIGTERM, signal.SIGINT):
-                    signal.signal(number, lambda *_: None)
-                uvicorn.Server(config).run(sockets=[listener])
+            url = f"http://[{host}]:{bound}" if ":" in host else f"http://{host}:{bound}"
+            say = functools.partial(_say, url, token, as_json=as_json)
+            if workers == 1:
+                answering.answer(settings, opened, listener, say)
+                return 0
+            shared = listeners(listener, workers)
+    say(None)
+    run_workers(functools.partial(_work, root=settings.root, answering=answering), shared)
     return 0
 
 
-def _folder(settings: Settings, named: str) -> Path | None:
-    return settings.root / named if named else None
+def _work(listener: socket.socket, *, root: Path, answering: "Answering") -> None:
+    """Open the project in a process of its own, and answer."""
+    settings = load_settings(root)
+    with workspace(settings, reach=False) as opened:
+        answering.answer(settings, opened, listener)
 
 
-def present_policy(settings: Settings) -> Callable[[], Policy]:
-    """Return what gives the policy that applies now: loaded anew when its file has changed."""
-    source = settings.resolved_policy()
-    loaded: dict[tuple[tuple[str, int, int], ...], Policy] = {}
-
-    def present() -> Policy:
-        mark = () if source.startswith("builtin:") else _mark(Path(source))
-        if mark not in loaded:
-            policy = open_policy(settings)
-            loaded.clear()
-            loaded[mark] = policy
-        return loaded[mark]
-
-    return present
-
-
-def present_people(settings: Settings) -> Callable[[Workspace], Workspace]:
-    """Return what gives a workspace the people, keys and trust that apply now: read anew when a file has changed."""
-    files = (settings.root / PRINCIPALS_FILE, settings.trust_file)
-    keys = settings.home_dir / "keys"
-    known: dict[tuple[tuple[str, int, int], ...], Workspace] = {}
-
-    def present(opened: Workspace) -> Workspace:
-        mark = _mark(*files, *(sorted(keys.iterdir()) if keys.is_dir() else ()))
-        if mark not in known:
-            fresh = dataclasses.replace(opened, principals=load_principals(files[0]), notary=open_notary(settings))
-            known.clear()
-            known[mark] = fresh
-        return known[mark]
-
-    return present
-
-
-def _mark(*files: Path) -> tuple[tuple[str, int, int], ...]:
-    """Return names, sizes and times of files, as far as they exist."""
-    found = []
-    for file in files:
-        try:
-            state = file.stat()
-        except OSError:
-            continue
-        found.append((str(file), state.st_size, state.st_mtime_ns))
-    return tuple(found)
-
-
-def _lone_user(opened: Workspace, settings: Settings, host: str) -> tuple["LoneUser | None", str | None]:
-    """Return the one user of a service that has no tokens, and the token made for them.
+def _require_one_or_queue(settings: Settings, workers: int, metrics: str | None) -> None:
+    """Return when so many processes can answer.
 
     Raises:
-        UsageError: others could reach the service, or this person is not among the project's people.
+        UsageError: what one of them knows the others would have to know.
     """
-    from api.settings import LoneUser
-
-    with opened.store.reading() as session:
-        if tokens.any_counts(session, now=datetime.now(UTC)):
-            return None, None
-    if not is_loopback(host):
+    if workers > 1 and settings.runtime != "queue":
         raise UsageError(
-            f"Without tokens the service answers on this machine alone, not at {host}.",
-            hint="Make tokens first: gatekeeper token create --for NAME.",
+            "Several processes answer only where workers evaluate: an evaluation in one of them is unknown to the rest.",
+            hint='Set runtime = "queue" in gatekeeper.toml and start gatekeeper worker, or leave --workers out.',
         )
-    if settings.actor not in opened.principals:
+    if workers > 1 and metrics is not None:
         raise UsageError(
-            f"{settings.actor} is not among this project's people.",
-            hint="Name them in principals.toml, or set GATEKEEPER_ACTOR.",
+            "Figures are those of one process, and --workers starts several.",
+            hint="Start several services with --workers 1 behind one address, or leave --metrics out.",
         )
-    token = tokens.new_token()
-    return LoneUser(person=settings.actor, digest=sha256_bytes(token.encode())), token
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether an address is this machine's own, written as a number or as ``localhost``."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _named(settings: Settings, folder: str) -> Path | None:
+    return settings.root / folder if folder else None
+
+
+def _folder(name: str, folder: Path | None) -> Path | None:
+    if folder is not None and not folder.is_dir():
+        raise UsageError(f"{name}: {folder} is not a folder.", hint="Make it first.")
+    return None if folder is None else folder.resolve()
 
 
 def _say(url: str, token: str | None, figures: str | None, *, as_json: bool) -> None:

@@ -76,7 +76,7 @@ def poster_of(settings: WebhookSettings, root: Path) -> "Poster":
         raise UsageError(
             f"The authorities in {settings.ca_file} cannot be read.", hint="Name a PEM file under [webhooks] ca_file."
         ) from error
-    hosts = frozenset(re.sub(r"^\[(.*)\]", r"\1", host).removesuffix(":443") for host in settings.hosts)
+    hosts = frozenset(host.removesuffix(":443") for host in settings.hosts)
     return Poster(Rules(hosts=hosts, networks=settings.networks), context=context)
 
 

@@ -1,6 +1,8 @@
 """``gatekeeper webhooks``: where events are sent, what became of them, and sending without the service."""
 
-from typing import Annotated
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -13,7 +15,10 @@ from gatekeeper.cli.webhook_settings import outgoing_of
 from gatekeeper.core.errors import UsageError
 from gatekeeper.pipeline import webhooks as stage
 from gatekeeper.store import webhooks
-from gatekeeper.store.tables import DeliveryState
+from gatekeeper.store.tables import DeliveryState, EndpointRow
+
+if TYPE_CHECKING:
+    from api.webhooks.settings import Outgoing
 
 EXIT_NOT_TAKEN = 30
 
@@ -27,9 +32,9 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Send what happens to other programs.", no_args_is_help=True)
     group.command("add")(add)
     group.command("list")(list_webhooks)
-    group.command("remove")(remove)
-    group.command("deliveries")(deliveries)
-    group.command("send")(send)
+    group.command("test")(send_test)
+    for command in (remove, enable, disable, secret, deliveries, again, send):
+        group.command(command.__name__)(command)
     app.add_typer(group, name="webhooks")
 
 
@@ -48,9 +53,7 @@ def add(
     unknown = sorted(set(wanted) - set(TYPES))
     if unknown:
         raise UsageError(f"{unknown[0]!r} is no event.", hint="Known: " + ", ".join(TYPES) + ".")
-    outgoing = outgoing_of(settings.webhooks, settings.root, settings.home_dir / "keys")
-    if outgoing is None:
-        raise _nowhere()
+    outgoing = _outgoing()
     outgoing.rules.target(url)
     with workspace(settings, reach=False) as opened:
         made = stage.add(opened, url, wanted, by=by or settings.actor)
@@ -95,15 +98,60 @@ def list_webhooks(as_json: Json = False) -> int:
 
 
 def remove(webhook: Webhook, by: By = None, as_json: Json = False) -> int:
-    """Send nothing to an address ever again."""
-    settings = load_settings()
+    """Send nothing to an address ever again; what waits for it is given up."""
+    return _change(stage.remove, webhook, by, as_json=as_json)
+
+
+def enable(webhook: Webhook, by: By = None, as_json: Json = False) -> int:
+    """Send to an address again, beginning with what waits for it."""
+    return _change(stage.enable, webhook, by, as_json=as_json)
+
+
+def disable(webhook: Webhook, by: By = None, as_json: Json = False) -> int:
+    """Send nothing to an address for now; events wait."""
+    return _change(stage.disable, webhook, by, as_json=as_json)
+
+
+def secret(webhook: Webhook, by: By = None, as_json: Json = False) -> int:
+    """Make another secret and show it this once; the former one counts for a day more."""
+    from api.webhooks.signing import secret_of
+
+    settings, outgoing = load_settings(), _outgoing()
     with workspace(settings, reach=False) as opened:
-        row = stage.remove(opened, webhook, by=by or settings.actor)
+        row = stage.new_secret(opened, webhook, by=by or settings.actor)
+    made = secret_of(outgoing.key, row.id, row.generation)
     if as_json:
-        print_json({"id": row.id, "state": row.state.value})
+        print_json({"id": row.id, "secret": made})
     else:
-        console(as_json=False).print(f"Nothing is sent to {row.id} any more.", markup=False)
+        console(as_json=False).print(made, markup=False)
     return 0
+
+
+def send_test(webhook: Webhook, as_json: Json = False) -> int:
+    """Send an event that is about nothing, with whatever else is due."""
+    from api.webhooks.events import TEST
+
+    _outgoing()
+    with workspace(load_settings(), reach=False) as opened, opened.store.transaction() as session:
+        webhooks.require_endpoint(session, webhook)
+        webhooks.add_test(session, webhook, TEST, now=datetime.now(UTC))
+    return send(as_json=as_json)
+
+
+def again(
+    webhook: Webhook,
+    delivery: Annotated[str, typer.Argument(help="Id of the delivery, as `gatekeeper webhooks deliveries` shows it.")],
+    as_json: Json = False,
+) -> int:
+    """Send one event again, with whatever else is due."""
+    _outgoing()
+    with workspace(load_settings(), reach=False) as opened, opened.store.transaction() as session:
+        webhooks.require_endpoint(session, webhook)
+        row = webhooks.find_delivery(session, webhook, delivery)
+        if row is None:
+            raise UsageError(f"{webhook} has no delivery {delivery}.", hint="Deliveries are listed for thirty days.")
+        webhooks.send_again(session, row, now=datetime.now(UTC))
+    return send(as_json=as_json)
 
 
 def deliveries(
@@ -147,10 +195,7 @@ def send(as_json: Json = False) -> int:
     """Send what is due now, once, and end; the service does the same all the time."""
     from api.webhooks.sender import Sender
 
-    settings = load_settings()
-    outgoing = outgoing_of(settings.webhooks, settings.root, settings.home_dir / "keys")
-    if outgoing is None:
-        raise _nowhere()
+    settings, outgoing = load_settings(), _outgoing()
     with workspace(settings, reach=False) as opened:
         sent = Sender(opened.store, outgoing.poster, outgoing.key).send_due()
     if as_json:
@@ -175,8 +220,28 @@ def send(as_json: Json = False) -> int:
     return 0 if all(each.taken for each in sent) else EXIT_NOT_TAKEN
 
 
-def _nowhere() -> UsageError:
-    return UsageError(
-        "This installation sends no webhooks.",
-        hint='Name the hosts that may be sent to under [webhooks] in gatekeeper.toml: hosts = ["hooks.example.com"].',
-    )
+def _change(act: Callable[..., EndpointRow], webhook: str, by: str | None, *, as_json: bool) -> int:
+    settings = load_settings()
+    with workspace(settings, reach=False) as opened:
+        row = act(opened, webhook, by=by or settings.actor)
+    if as_json:
+        print_json({"id": row.id, "state": row.state.value})
+    else:
+        console(as_json=False).print(f"{row.id} is {row.state.value}.", markup=False)
+    return 0
+
+
+def _outgoing() -> "Outgoing":
+    """Return how events are sent.
+
+    Raises:
+        UsageError: the settings name no host that may be sent to.
+    """
+    settings = load_settings()
+    outgoing = outgoing_of(settings.webhooks, settings.root, settings.home_dir / "keys")
+    if outgoing is None:
+        raise UsageError(
+            "This installation sends no webhooks.",
+            hint='Name hosts under [webhooks] in gatekeeper.toml: hosts = ["hooks.example.com"].',
+        )
+    return outgoing

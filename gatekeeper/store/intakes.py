@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -19,6 +20,9 @@ from gatekeeper.store.tables import IntakeModelRow, IntakeRow, IntakeState, Rece
 
 SETTLED = frozenset({IntakeState.PROPOSED, IntakeState.REFUSED, IntakeState.OURS, IntakeState.PRIOR})
 """What does not change by itself any more."""
+
+REGISTRY: Final = ""
+"""Stands for a registry as a whole where a model is named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,21 +106,22 @@ def settle(
     session.flush()
 
 
-def begin(session: Session, registry_id: str, model: str, present: Iterable[Key], *, now: datetime) -> bool:
-    """Begin to look at a model's versions: those that are there are PRIOR. Return whether it had not begun."""
-    if session.get(IntakeModelRow, (registry_id, model)) is not None:
+def began(session: Session, registry_id: str, model: str = REGISTRY) -> datetime | None:
+    """Return since when the versions of a model, or of the registry's models at all, are looked at; or ``None``."""
+    row = session.get(IntakeModelRow, (registry_id, model))
+    return None if row is None else row.since
+
+
+def begin(session: Session, registry_id: str, model: str, prior: Iterable[Key], *, now: datetime) -> bool:
+    """Begin to look at a model's versions, but for the ``prior`` ones; return whether it had not begun."""
+    if began(session, registry_id, model) is not None:
         return False
     session.add(IntakeModelRow(registry_id=registry_id, model=model, since=now))
-    for key in present:
+    for key in prior:
         if find(session, key) is None:
             session.add(_row(key, IntakeState.PRIOR, now))
     session.flush()
     return True
-
-
-def has_begun(session: Session, registry_id: str, model: str) -> bool:
-    """Return whether the versions of a model are looked at."""
-    return session.get(IntakeModelRow, (registry_id, model)) is not None
 
 
 def of_model(session: Session, registry_id: str, model: str) -> dict[Key, IntakeRow]:

@@ -75,9 +75,9 @@ def behind(session: Session, *, size: int) -> bool:
 
 
 def fan_out(
-    session: Session, event_of: Callable[[str, bytes], tuple[str, ...]], *, now: datetime, at_once: int = _AT_ONCE
+    session: Session, event_of: Callable[[str, bytes], tuple[str, ...]], *, now: datetime, at_once: int | None = None
 ) -> int:
-    """Make deliveries from entries that endpoints have not been looked at for; return how many were made.
+    """Make deliveries from entries that endpoints have not been looked at for; return how many entries that were.
 
     Args:
         session: a transaction.
@@ -85,21 +85,23 @@ def fan_out(
         now: the present moment.
         at_once: most entries for each endpoint.
     """
-    made = 0
+    looked_at = 0
     for endpoint in endpoints(session):
         if endpoint.state is not EndpointState.ACTIVE:
             continue
         wanted = set(endpoint.events) if isinstance(endpoint.events, list) else set()
-        query = select(EntryRow).where(EntryRow.seq >= endpoint.after).order_by(EntryRow.seq).limit(at_once)
+        query = (
+            select(EntryRow).where(EntryRow.seq >= endpoint.after).order_by(EntryRow.seq).limit(at_once or _AT_ONCE)
+        )
         for entry in session.scalars(query):
             endpoint.after = entry.seq + 1
+            looked_at += 1
             for event in event_of(entry.type, entry.leaf):
                 if event in wanted:
                     message = f"msg_{hashlib.sha256(entry.leaf_hash + event.encode()).hexdigest()[:32]}"
                     session.add(_delivery(endpoint.id, event, message=message, seq=entry.seq, now=now))
-                    made += 1
         session.flush()
-    return made
+    return looked_at
 
 
 def add_test(session: Session, endpoint_id: str, event: str, *, now: datetime) -> DeliveryRow:

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from receiver import authority, headers_of, receiving
+from standardwebhooks import Webhook
 
 from gatekeeper.cli.opening import workspace as opened_workspace
 from gatekeeper.cli.settings import load_settings
@@ -39,6 +41,29 @@ def test_a_webhook_is_added_listed_and_removed(project, gatekeeper):
     assert "nowhere" in after.out
     key = load_settings().home_dir / "keys" / "webhooks.key"
     assert key.stat().st_mode & 0o077 == 0
+
+
+def test_a_receiver_is_tried_switched_off_and_given_another_secret(project, gatekeeper, tmp_path):
+    trusted, served = authority(tmp_path, "localhost")
+    with receiving(served) as receiver:
+        host = f"localhost:{receiver.port}"
+        settings(f'\n[webhooks]\nhosts = ["{host}"]\nnetworks = ["127.0.0.0/8", "::1/128"]\nca_file = "{trusted}"\n')
+        added = gatekeeper("webhooks", "add", f"https://{host}/hook", "--event", "update.promoted", "--json").json
+        tried = gatekeeper("webhooks", "test", added["id"], "--json")
+        changed = gatekeeper("webhooks", "secret", added["id"], "--json").json
+        again = gatekeeper("webhooks", "again", added["id"], tried.json["sent"][0]["delivery"], "--json")
+        off = gatekeeper("webhooks", "disable", added["id"], "--json").json
+        nothing = gatekeeper("webhooks", "test", added["id"], "--json").json
+        on = gatekeeper("webhooks", "enable", added["id"], "--json").json
+        waited = gatekeeper("webhooks", "send", "--json").json
+        stranger = gatekeeper("webhooks", "again", added["id"], "whd-0")
+    first, second, third = ((body, headers_of(head)) for head, body in receiver.requests)
+
+    assert (tried.code, again.code, stranger.code) == (0, 0, 64)
+    assert (off["state"], nothing["sent"], on["state"], len(waited["sent"])) == ("DISABLED", [], "ACTIVE", 1)
+    assert Webhook(added["secret"]).verify(*first)["type"] == "webhook.test"
+    assert Webhook(changed["secret"]).verify(*second) == Webhook(added["secret"]).verify(*second)
+    assert second[1]["webhook-id"] == first[1]["webhook-id"] != third[1]["webhook-id"]
 
 
 @pytest.mark.parametrize(

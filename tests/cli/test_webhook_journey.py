@@ -1,6 +1,7 @@
 """From a version that a trainer registers to a model that a client loads, with every process a real one.
 
-A real ``mlflow server`` that enforces passports rings at a real ``gatekeeper serve``; people approve over REST.
+A real ``mlflow server`` that enforces passports rings at a real ``gatekeeper serve``; people approve over REST, and a
+receiver over TLS is told every step.
 """
 
 import shutil
@@ -10,7 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 from cryptography.fernet import Fernet
+from receiver import authority, headers_of, receiving
 from service_process import served
+from standardwebhooks import Webhook
 
 import gatekeeper as package
 from gatekeeper.cli.opening import load_own_key
@@ -107,6 +110,19 @@ def champion(server, gatekeeper, tiny_world):
     return server
 
 
+@pytest.fixture
+def told(champion, gatekeeper, tmp_path):
+    """A receiver on this machine that is sent every event; gives what it was told, verified, in order."""
+    trusted, certificate = authority(tmp_path, "localhost")
+    with receiving(certificate) as receiver:
+        host = f"localhost:{receiver.port}"
+        with Path("gatekeeper.toml").open("a", encoding="utf-8") as settings:
+            settings.write(f'\n[webhooks]\nhosts = ["{host}"]\nca_file = "{trusted}"\n')
+            settings.write('networks = ["127.0.0.0/8", "::1/128"]\n')
+        secret = gatekeeper("webhooks", "add", f"https://{host}/gate", "--json").json["secret"]
+        yield lambda: [Webhook(secret).verify(body, headers_of(head)) for head, body in list(receiver.requests)]
+
+
 def trained(url, tiny_world, *, user="kim"):
     """Do what a trainer does: log files and rows with a run, and register them as a version."""
     from mlflow.tracking.client import MlflowClient
@@ -125,13 +141,14 @@ def trained(url, tiny_world, *, user="kim"):
     return client, made.version
 
 
-def test_a_registered_version_goes_live_because_the_registry_rang(champion, gatekeeper, tiny_world, tmp_path):
+def test_a_registered_version_goes_live_because_the_registry_rang(champion, told, gatekeeper, tiny_world, tmp_path):
     tokens = {name: gatekeeper("token", "create", "--for", name, "--json").json["token"] for name in ("dana", "kim")}
     keys = {name: load_own_key(load_settings(), name) for name in ("dana", "kim")}
 
     with served() as (url, _token), Client(url, tokens["dana"]) as dana, Client(url, tokens["kim"]) as kim:
         eventually(lambda: gatekeeper("intake", "list", "--json").json["versions"], bool)
-        assert gatekeeper("intake", "connect", url).code == 0
+        connected = [gatekeeper("intake", "connect", url, "--json").json["webhook"] for _ in range(2)]
+        assert len(set(connected)) == 1
         registry, version = trained(champion, tiny_world)
         waiting = eventually(
             lambda: [
@@ -159,6 +176,17 @@ def test_a_registered_version_goes_live_because_the_registry_rang(champion, gate
         states = {each["version"]: (each["state"], each["update"]) for each in listed}
         assert states[str(version)] == ("PROPOSED", update.value.id)
         assert len(list(dana.updates(model=MODEL))) == 2
+        way = ["update.submitted", "update.judged", "approval.needed", "approval.given", "update.promoted"]
+        events = eventually(told, lambda events: {each["type"] for each in events} >= set(way))
+        ours = [each for each in events if each["data"].get("update") == update.value.id]
+        assert {each["data"]["model"] for each in ours} == {MODEL}
+        steps = sorted((each["data"]["seq"], way.index(each["type"])) for each in ours if each["type"] in way)
+        assert [at for _seq, at in steps] == list(range(len(way)))
+        # The registry rang for our own move of the alias too, and that is no drift.
+        moved = httpx.get(
+            f"{url}/v1/ledger/entries?type=drift.found", headers={"Authorization": f"Bearer {tokens['dana']}"}
+        )
+        assert moved.json()["items"] == []
 
     client = tmp_path / "client"
     client.mkdir()

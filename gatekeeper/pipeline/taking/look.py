@@ -4,12 +4,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from gatekeeper.core.errors import UsageError
+from gatekeeper.pipeline.principal import CHAMPION
 from gatekeeper.pipeline.references import last_promoted
 from gatekeeper.pipeline.taking.intake import PASSING, Intake, Taken, require_service
 from gatekeeper.pipeline.taking.take import key_of, take
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.registry.port import RegisteredVersion
-from gatekeeper.store import intakes, models
+from gatekeeper.store import intakes, models, promotions
 from policies.policy import Policy
 
 
@@ -53,7 +54,8 @@ def look(
         UsageError: the service may not propose.
     """
     require_service(workspace, intake.service)
-    seen = _Look()
+    seen, moment = _Look(), now or datetime.now(UTC)
+    since = _since(workspace, moment)
     with workspace.store.reading() as session:
         known = models.names(session)
     for model in known:
@@ -62,7 +64,7 @@ def look(
         try:
             if last_promoted(workspace, model) is None:
                 continue  # nothing to compare with: a first version is certified by people
-            if _begin(workspace, model, now):
+            if _begin(workspace, model, since, moment):
                 seen.began.append(model)
             for version in _unsettled(workspace, model):
                 taken = take(workspace, intake, policy, version, now=now)
@@ -86,15 +88,42 @@ def find_version(workspace: Workspace, model: str, version: str) -> RegisteredVe
     raise UsageError(f"The registry has no version {version} of {model}.", hint="Name one that it has.")
 
 
-def _begin(workspace: Workspace, model: str, now: datetime | None) -> bool:
-    """Begin to look at a model's versions: those put there before are left to people. Return whether it is new."""
+def _since(workspace: Workspace, moment: datetime) -> datetime:
+    """Return when the gate began to look at this registry: now, where it has not."""
+    registry_id = workspace.registry.id
+    with workspace.store.reading() as session:
+        since = intakes.began(session, registry_id)
+    if since is None:
+        with workspace.store.transaction() as session:
+            intakes.begin(session, registry_id, intakes.REGISTRY, (), now=moment)
+            since = intakes.began(session, registry_id)
+    return since or moment
+
+
+def _begin(workspace: Workspace, model: str, since: datetime, moment: datetime) -> bool:
+    """Begin to look at a model's versions, and leave those from before to people. Return whether it is new.
+
+    From before is, where the model had a champion when the gate began to look, everything that is there; where it got
+    one later, everything up to the version that people certified.
+    """
     registry = workspace.registry
     with workspace.store.reading() as session:
-        if intakes.has_begun(session, registry.id, model):
+        if intakes.began(session, registry.id, model) is not None:
             return False
-    present = [key_of(workspace, each) for each in registry.list_versions(model)]
+        first = promotions.history(session, registry_id=registry.id, model=model, alias=CHAMPION)[-1]
+    later = first.finished is not None and first.finished > since
+    prior = [
+        key_of(workspace, each)
+        for each in registry.list_versions(model)
+        if not later or _number(each.version) <= _number(first.version)
+    ]
     with workspace.store.transaction() as session:
-        return intakes.begin(session, registry.id, model, present, now=now or datetime.now(UTC))
+        return intakes.begin(session, registry.id, model, prior, now=moment)
+
+
+def _number(version: str) -> int:
+    """Return a version's number: registries count them."""
+    return int(version) if version.isdecimal() else 0
 
 
 def _unsettled(workspace: Workspace, model: str) -> list[RegisteredVersion]:

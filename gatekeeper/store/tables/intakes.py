@@ -32,7 +32,7 @@ class IntakeRow(Table):
 
     __tablename__ = "intakes"
 
-    registry_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    registry_id: Mapped[str] = mapped_column(NAME, primary_key=True)
     model: Mapped[str] = mapped_column(NAME, primary_key=True)
     version: Mapped[str] = mapped_column(String(32), primary_key=True)
     created_ms: Mapped[int] = mapped_column(BigInteger, primary_key=True)
@@ -52,11 +52,11 @@ class IntakeRow(Table):
 
 
 class IntakeModelRow(Table):
-    """A model whose versions are looked at, since when."""
+    """A model whose versions are looked at, since when; the one without a name is the registry as a whole."""
 
     __tablename__ = "intake_models"
 
-    registry_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    registry_id: Mapped[str] = mapped_column(NAME, primary_key=True)
     model: Mapped[str] = mapped_column(NAME, primary_key=True)
     since: Mapped[datetime] = mapped_column(UtcDateTime)
 

@@ -95,6 +95,15 @@ def test_an_address_is_allowed_where_the_settings_name_it():
     assert RULES.target("https://203.0.113.7/x").host == "203.0.113.7"
 
 
+def test_an_address_and_its_port_are_told_from_an_address_that_ends_alike():
+    rules = Rules(hosts=frozenset({"[2606:4700::1]:8443"}))
+
+    assert rules.target("https://[2606:4700:0::1]:8443/").authority == "[2606:4700::1]:8443"
+    for other in ("https://[2606:4700::1:8443]/", "https://[2606:4700::1]/"):
+        with pytest.raises(UsageError):
+            rules.target(other)
+
+
 def test_nothing_is_allowed_where_the_settings_name_nothing():
     with pytest.raises(UsageError, match="do not allow"):
         Rules().target("https://hooks.example.com/")

@@ -1,6 +1,7 @@
 """One request to one address: real TLS, and receivers that try what they can."""
 
 import http.client
+import io
 import ipaddress
 import ssl
 import time
@@ -12,7 +13,7 @@ from api.webhooks.address import Rules
 from api.webhooks.post import NotSent, Patience, Poster, written
 from gatekeeper.core.errors import UsageError
 
-LOCAL = (ipaddress.ip_network("127.0.0.0/8"),)
+LOCAL = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 QUICK = Patience(resolve=0.5, connect=0.5, tls=0.5, answer=0.5, total=1.0)
 
 
@@ -87,6 +88,14 @@ def test_a_name_that_stands_for_an_inner_address_is_not_connected_to(certificate
 
     assert refused.value.word == "address-not-allowed"
     assert receiver.connections == 0
+
+
+def test_the_next_address_is_tried_where_the_first_does_not_answer(certificate, poster):
+    with receiving(certificate[1]) as receiver:
+        post, url, asked = poster(receiver.port, finds=["::1", "127.0.0.1"])
+        assert post.post(url, b"{}", {}) == 204
+
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -273,7 +282,5 @@ def test_a_poster_that_would_believe_any_certificate_cannot_be_made():
 def test_a_standard_reader_reads_what_is_written(certificate, poster):
     target = Rules(hosts=frozenset({"hooks.example.com"})).target("https://hooks.example.com/a")
     head = written(target, b"{}", {"webhook-id": "msg_1"}).partition(b"\r\n")[2]
-
-    import io
 
     assert http.client.parse_headers(io.BytesIO(head))["content-length"] == "2"

@@ -1,5 +1,6 @@
 """Webhooks over REST: the settings say which hosts, administrators which of them; the secret is shown once."""
 
+import ipaddress
 import ssl
 
 import pytest
@@ -101,6 +102,15 @@ def test_switching_off_and_on_and_removing(world):
     assert as_json(world.ada.post(f"/v1/webhooks/{webhook}/test")) == (404, "not-found")
 
 
+def test_only_administrators_see_more_of_an_address_than_its_host(world):
+    webhook = add(world, "https://hooks.example.com/services/T0/s3cret").json()["webhook"]["id"]
+
+    assert "s3cret" in world.ada.get(f"/v1/webhooks/{webhook}").json()["url"]
+    for path in ("/v1/webhooks", f"/v1/webhooks/{webhook}"):
+        assert "https://hooks.example.com/…" in world.ola.get(path).text
+        assert "s3cret" not in world.ola.get(path).text
+
+
 def test_a_delivery_belongs_to_its_webhook(world):
     first, second = (add(world, URL + each).json()["webhook"]["id"] for each in ("/1", "/2"))
     made = world.ada.post(f"/v1/webhooks/{first}/test").json()["id"]
@@ -121,8 +131,6 @@ def test_there_is_an_end_to_how_many(world, monkeypatch):
 def test_a_test_reaches_a_real_receiver_and_is_listed(workspace, tmp_path, policy):
     trusted, served = authority(tmp_path, "hooks.example.com")
     with receiving(served) as receiver:
-        import ipaddress
-
         rules = Rules(
             hosts=frozenset({f"hooks.example.com:{receiver.port}"}), networks=(ipaddress.ip_network("127.0.0.1/32"),)
         )

@@ -126,6 +126,22 @@ def test_an_endpoint_is_sent_what_it_asked_for(world, workspace, clock):
     assert {body["type"] for _url, body, _headers in poster.sent} == {"update.promoted"}
 
 
+def test_an_event_behind_many_entries_that_are_none_is_found_in_one_go(workspace, clock, one, monkeypatch):
+    monkeypatch.setattr("gatekeeper.store.webhooks._AT_ONCE", 3)
+    with workspace.store.transaction() as session:
+        for number in range(20):
+            append(
+                session,
+                type=Event.TOKEN_ENDED,
+                actor="service:gatekeeper",
+                subject=f"tok-{number}",
+                data={"holder": None},
+            )
+    happens(workspace)
+
+    assert len(sender(workspace, Poster(), clock).send_due()) == 2
+
+
 def test_an_event_stands_or_falls_with_what_it_tells(workspace, clock, one):
     def comes_to_nothing():
         with workspace.store.transaction() as session:

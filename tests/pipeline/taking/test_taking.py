@@ -203,6 +203,22 @@ def test_versions_from_before_are_left_to_people(workspace, registry, intake, po
     assert by_hand.state is IntakeState.PROPOSED
 
 
+def test_of_a_model_that_came_later_only_versions_before_its_champion_are_from_before(
+    workspace, registry, intake, policy, tmp_path
+):
+    registry.ensure_model(MODEL)
+    put(registry, tmp_path)
+    look(workspace, intake, policy)  # nothing is under the gate yet
+    first = agreed(workspace, tmp_path, policy, first=True)
+    promote(workspace, first, policy=policy)
+    missed = put(registry, tmp_path)  # before anybody looks at the model
+
+    (taken,) = look(workspace, intake, policy).taken
+
+    assert (taken.version, taken.state) == (missed, IntakeState.PROPOSED)
+    assert rows_of(workspace)["1"].state is IntakeState.PRIOR
+
+
 def test_a_model_without_a_champion_is_left_to_people(workspace, registry, intake, policy, tmp_path):
     registry.ensure_model(MODEL)
     put(registry, tmp_path)

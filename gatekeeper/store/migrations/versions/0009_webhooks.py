@@ -57,7 +57,7 @@ def upgrade() -> None:
     op.create_index("ix_webhook_deliveries_created", "webhook_deliveries", ["created"])
     op.create_table(
         "intakes",
-        sa.Column("registry_id", sa.String(64), nullable=False),
+        sa.Column("registry_id", sa.String(256), nullable=False),
         sa.Column("model", sa.String(256), nullable=False),
         sa.Column("version", sa.String(32), nullable=False),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
@@ -75,7 +75,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "intake_models",
-        sa.Column("registry_id", sa.String(64), nullable=False),
+        sa.Column("registry_id", sa.String(256), nullable=False),
         sa.Column("model", sa.String(256), nullable=False),
         _when("since"),
         sa.PrimaryKeyConstraint("registry_id", "model", name="pk_intake_models"),
