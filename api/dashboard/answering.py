@@ -16,6 +16,7 @@ from starlette.routing import Route
 from api.dashboard import door
 from api.dashboard.forms import cookie, drop_cookie, fields_of
 from api.dashboard.pages import approvals, fleet, ledger, lineage, update, updates
+from api.dashboard.pages import request as request_page
 from api.dashboard.sessions import Session, Sessions, same
 from api.dashboard.showing import show_problem
 from api.dashboard.visit import Refused, Visit
@@ -32,12 +33,15 @@ _READ: Final[Mapping[str, View]] = {
     "/updates": updates.updates,
     "/updates/{update_id}": update.update,
     "/updates/{update_id}/{action}": update.back,
+    "/requests/{request_id}": request_page.request,
+    "/requests/{request_id}/{action}": request_page.back,
     "/models/{model}": lineage.lineage,
     "/ledger": ledger.ledger,
     "/ledger/{seq}": ledger.entry,
 }
 _SENT: Final[Mapping[str, View]] = {
     "/updates/{update_id}/{action}": update.decide,
+    "/requests/{request_id}/{action}": request_page.decide,
 }
 _STATIC: Final = {
     "report.css": ("audits.reports", "templates/report.css", "text/css"),
