@@ -72,9 +72,9 @@ class DecisionIn(In):
 
 
 class ChangesIn(In):
-    """Sending an update back, signed with one's own key."""
+    """Sending an update back, signed as any decision."""
 
-    envelope: Envelope
+    envelope: Envelope | None = None
     seen: SeenIn
     comment: Annotated[Comment, Field(min_length=1)]
     """What should be different."""

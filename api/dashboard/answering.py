@@ -16,6 +16,7 @@ from starlette.routing import Route
 from api.dashboard import door, log_in
 from api.dashboard.forms import cookie, drop_cookie, fields_of
 from api.dashboard.pages import approvals, fleet, ledger, lineage, signed_in, update, updates
+from api.dashboard.pages import request as request_page
 from api.dashboard.sessions import Session, same
 from api.dashboard.showing import show_problem
 from api.dashboard.visit import Refused, Visit
@@ -33,6 +34,8 @@ _READ: Final[Mapping[str, View]] = {
     "/updates": updates.updates,
     "/updates/{update_id}": update.update,
     "/updates/{update_id}/{action}": update.back,
+    "/requests/{request_id}": request_page.request,
+    "/requests/{request_id}/{action}": request_page.back,
     "/models/{model}": lineage.lineage,
     "/signed-in": signed_in.signed_in,
     "/ledger": ledger.ledger,
@@ -41,6 +44,7 @@ _READ: Final[Mapping[str, View]] = {
 _SENT: Final[Mapping[str, View]] = {
     "/signed-in": signed_in.act,
     "/updates/{update_id}/{action}": update.decide,
+    "/requests/{request_id}/{action}": request_page.decide,
 }
 _STATIC: Final = {
     "report.css": ("audits.reports", "templates/report.css", "text/css"),

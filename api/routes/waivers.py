@@ -12,7 +12,7 @@ from api.payloads import WaiverIn
 from api.permissions import project_roles
 from api.problems import Problem
 from api.shapes.waivers import AcceptableOut, AcceptedOut, WaiverOut, WaiversOut
-from api.signatures import signed_by
+from api.signed_in import own_signature
 from gatekeeper.pipeline.standing import binding_of
 from gatekeeper.pipeline.waivers.counted import rule_of
 from gatekeeper.pipeline.waivers.give import acceptable, waive
@@ -52,7 +52,7 @@ def accept(update_id: str, waiver: WaiverIn, call: Here) -> Response:
         with call.service.turn(update_id):
             require_seen(workspace, call, update_id, waiver.seen)
             _require_role(call, policy, waiver.code)
-            key = signed_by(call.caller.principal, (waiver.envelope,))
+            key = own_signature(call, (waiver.envelope,))
             with nothing_wrong_with_the_payload():
                 accepted = waive(
                     workspace,

@@ -91,7 +91,7 @@ def _require_one_or_queue(settings: Settings, workers: int, metrics: str | None)
     """
     if workers > 1 and settings.runtime != "queue":
         raise UsageError(
-            "Several processes answer only where workers evaluate: an evaluation in one of them is unknown to the rest.",
+            "Several processes answer only where workers evaluate: what one of them evaluates is unknown to the rest.",
             hint='Set runtime = "queue" in gatekeeper.toml and start gatekeeper worker, or leave --workers out.',
         )
     if workers > 1 and metrics is not None:

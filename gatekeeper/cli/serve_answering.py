@@ -44,7 +44,7 @@ class Answering:
         settings: Settings,
         opened: Workspace,
         listener: socket.socket,
-        say: Callable[[str | None], None] = lambda figures: None,
+        say: Callable[[str | None], None] | None = None,
     ) -> None:
         """Answer until told to end.
 
@@ -91,7 +91,8 @@ class Answering:
         figuring = told(settings, seen, service="gatekeeper-service", at=self.metrics, registry=seen.by_model)
         tidy = housekeeping(app.state.service, patience_of(settings), LogNotifier())
         with figuring as figures, beside.running(app.state.service, opened), tidy:
-            say(figures)
+            if say is not None:
+                say(figures)
             # uvicorn raises a signal again once it has ended: without a handler the process would end there and
             # then, and what it still had to say with it.
             for number in (signal.SIGTERM, signal.SIGINT):

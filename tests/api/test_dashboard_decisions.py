@@ -65,7 +65,7 @@ def test_an_approved_update_can_still_be_refused_and_not_approved_again(shown):
 
     forms = [form["action"] for form in browser_of(world, "kim").page(f"/updates/{update}").forms]
 
-    assert forms == ["/sign-out", f"/updates/{update}/reject"]
+    assert forms == ["/sign-out", f"/updates/{update}/reject", f"/updates/{update}/promote"]
 
 
 def test_the_page_shows_the_command_the_document_and_its_digests(shown):
@@ -243,6 +243,6 @@ def test_there_is_no_third_decision(shown):
     world, update = shown
     browser = browser_of(world, "dana")
 
-    answered = browser.send(f"/updates/{update}/promote", filled(browser, update))
+    answered = browser.send(f"/updates/{update}/keep", filled(browser, update))
 
     assert answered.status_code == 404

@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 from browsing import Browser, Page, browser_of
-from gallery_world import HOSTILE, gallery
+from gallery_world import HOSTILE, anchor_asked, gallery
 
 from api.dashboard.answering import routes
 from api.dashboard.rendering import POLICY
@@ -22,6 +22,7 @@ PATHS = {
     "lineage": "/models/quick",
     "ledger": "/ledger",
     "entry": "/ledger/3",
+    "request": "/requests/{request}",
 }
 EVERYBODY = ("zelda", "dana", "ola", "ada")
 NOT_FOR = {"ledger": {"zelda"}, "entry": {"zelda"}}
@@ -37,8 +38,9 @@ def shown(tmp_path_factory):
     """A gallery with everything in it, and the ids of its updates."""
     world = gallery(tmp_path_factory.mktemp("pages"))
     world.live()
-    world.succeeded("weekly feedback", drift=-0.01)
+    live = world.succeeded("weekly feedback", drift=-0.01)
     ids = {
+        "request": anchor_asked(world, live, reason=HOSTILE),
         "waiting": world.update("waiting", knowledge=-0.04, private=[("row-1", "A name.")]),
         "blocked": world.update("blocked", knowledge=-0.2),
         "new": world.proposed(),
@@ -84,10 +86,16 @@ def test_a_page_can_be_heard_and_walked_through(shown, browsers, name):
 def test_every_page_is_tried_here():
     read = {route.path for route in routes() if "GET" in route.methods}
 
-    tried = {path.format(waiting="{update_id}", blocked="{update_id}", new="{update_id}") for path in PATHS.values()}
+    names = {"waiting": "{update_id}", "blocked": "{update_id}", "new": "{update_id}", "request": "{request_id}"}
+    tried = {path.format(**names) for path in PATHS.values()}
     tried = {path.replace("/ledger/3", "/ledger/{seq}").replace("/models/quick", "/models/{model}") for path in tried}
     at_the_provider = {"/sign-in/provider", "/sign-in/return"}
-    assert read - tried - at_the_provider == {"/sign-in", "/static/{name}", "/updates/{update_id}/{action}"}
+    assert read - tried - at_the_provider == {
+        "/sign-in",
+        "/static/{name}",
+        "/updates/{update_id}/{action}",
+        "/requests/{request_id}/{action}",
+    }
 
 
 def test_without_a_session_no_page_says_anything(shown):
@@ -145,7 +153,8 @@ def test_only_approvers_are_given_the_form(shown, browsers):
         for who, browser in browsers.items()
     }
 
-    assert forms == {"zelda": [], "ola": [], "ada": [], "dana": [f"{path}/approve", f"{path}/reject"]}
+    decisions = [f"{path}/approve", f"{path}/reject", f"{path}/request-changes"]
+    assert forms == {"zelda": [f"{path}/withdraw"], "ola": [], "ada": [], "dana": decisions}
 
 
 def test_approvals_list_what_waits(shown, browsers):
@@ -205,19 +214,12 @@ def test_other_requests_wait_beside_updates(tmp_path):
     world = gallery(tmp_path)
     world.live()
     update = world.succeeded("weekly feedback")
-    etag, _seen = world.dana.seen(update)
-    to_sign = world.dana.get(f"/v1/updates/{update}/to-sign", params={"action": "anchor"}).json()["decisions"]
-    asked = world.dana.post(
-        f"/v1/updates/{update}/anchor",
-        {"envelopes": [world.dana.sign(each) for each in to_sign], "reason": HOSTILE},
-        etag=etag,
-    )
-    assert asked.status_code == 201, asked.text
+    asked = anchor_asked(world, update, reason=HOSTILE)
     browser = browser_of(world, "kim")
 
     page = browser.page("/approvals")
 
-    assert f"gatekeeper approve {asked.json()['id']}" in page.text
+    assert f"/requests/{asked}" in page.links
     assert "1 of 2" in page.text
     assert page.forbidden == []
     assert "1 other request" in browser.page("/").text

@@ -162,6 +162,17 @@ class Gallery(World):
         return update
 
 
+def anchor_asked(world, update, *, who="dana", reason="It is better."):
+    """Ask to make an update the anchor; return the id of the request."""
+    person = world.people[who]
+    etag, _seen = person.seen(update)
+    to_sign = person.get(f"/v1/updates/{update}/to-sign", params={"action": "anchor"}).json()["decisions"]
+    body = {"envelopes": [person.sign(each) for each in to_sign], "reason": reason}
+    asked = person.post(f"/v1/updates/{update}/anchor", body, etag=etag)
+    assert asked.status_code == 201, asked.text
+    return asked.json()["id"]
+
+
 def gallery(root, more=""):
     """Open a gallery below a folder; ``more`` is added to its policy."""
     policy = gallery_policy(more)

@@ -1,41 +1,30 @@
 """One update: what it is, what was measured, what was decided, and the form that a decision is sent with."""
 
 import shlex
-from dataclasses import dataclass
 from urllib.parse import quote
 
-from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
 from api.calls import etag_of
-from api.dashboard.evidence import Evidence, evidence_of
+from api.dashboard.choices import choices_about, steps_about
+from api.dashboard.evidence import evidence_of
+from api.dashboard.sending import send_about_update
 from api.dashboard.showing import show
 from api.dashboard.visit import Refused, Visit
-from api.payloads import DecisionIn, SeenIn
-from api.permissions import route_for
 from api.problems import Problem, ProblemOut, response_for
-from api.routes import decisions, updates
-from api.shapes.decisions import DecisionsOut, ToSignOut
+from api.routes import updates, waivers
+from api.shapes.decisions import DecisionsOut
+from api.shapes.quarantine import FlaggedRowsOut
 from api.shapes.updates import UpdateOut
+from api.shapes.waivers import WaiverOut, WaiversOut
 from api.signed_in import by_log_in
-from gatekeeper.core.digests import canonical
 from gatekeeper.core.errors import GatekeeperError
 
 SHOWN = 200
 """Flagged rows, files and tensors on the page; the service's route has all."""
 
-_ACTIONS = ("approve", "reject")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """One decision that the reader may take now."""
-
-    action: str
-    """``approve`` or ``reject``."""
-    document: str
-    """What has to be signed, byte for byte."""
-    payload_type: str
+ROWS = 20
+"""Flagged training rows on the page."""
 
 
 def update(visit: Visit) -> Response:
@@ -49,24 +38,14 @@ def back(visit: Visit) -> Response:
 
 
 def decide(visit: Visit) -> Response:
-    """Take the signed decision that a form carries, about exactly the digests that were in view."""
-    id_, action = visit.named["update_id"], visit.named["action"]
-    route = {"approve": decisions.approve, "reject": decisions.reject}.get(action)
-    if route is None:
-        raise Problem("not-found", "There is no such decision.")
+    """Do what a form asks for, about exactly the digests that were in view."""
     try:
-        visit.ask(
-            "POST",
-            f"/v1/updates/{{update_id}}/{action}",
-            route,
-            UpdateOut,
-            etag=visit.form.get("etag", ""),
-            update_id=id_,
-            decision=_decision(visit),
-        )
+        send_about_update(visit, visit.named["update_id"], visit.named["action"])
     except Refused as refused:
         return _shown(visit, problem=refused.problem)
     except (Problem, GatekeeperError) as error:
+        if isinstance(error, Problem) and error.kind.code == "not-found":
+            raise
         said = response_for(error, visit.request_id)
         return _shown(visit, problem=ProblemOut.model_validate_json(bytes(said.body)))
     return back(visit)
@@ -77,6 +56,7 @@ def _shown(visit: Visit, *, problem: ProblemOut | None = None) -> Response:
     row = visit.ask("GET", "/v1/updates/{update_id}", updates.one_update, UpdateOut, update_id=id_)
     given = visit.ask("GET", "/v1/updates/{update_id}/approvals", updates.decisions, DecisionsOut, update_id=id_)
     evidence = None if row.outcome is None else evidence_of(visit, id_)
+    rows = _rows(visit, id_)
     return show(
         visit,
         "update",
@@ -88,57 +68,32 @@ def _shown(visit: Visit, *, problem: ProblemOut | None = None) -> Response:
         most=SHOWN,
         sees_rows=visit.sees_rows,
         given=given.items,
-        choices=_choices(visit, row, evidence),
+        choices=choices_about(visit, row) if evidence is not None and evidence.explained else [],
+        steps=steps_about(visit, row),
+        accepted=_accepted(visit, id_),
+        rows=rows.items,
+        more_rows=rows.next is not None,
         by_log_in=by_log_in(visit),
         may_decide=visit.may("POST", "/v1/updates/{update_id}/approve"),
         quoted_name=shlex.quote(visit.caller.principal.name),
         problem=problem,
-        comment=visit.form.get("comment", ""),
+        written=visit.form.get("comment", "") or visit.form.get("because", ""),
         tried=visit.named.get("action"),
     )
 
 
-def _choices(visit: Visit, row: UpdateOut, evidence: Evidence | None) -> list[Choice]:
-    """Return what the reader may decide, as far as their roles say; whether they took part the pipeline asks."""
-    if evidence is None or not evidence.explained:
+def _accepted(visit: Visit, update_id: str) -> list[WaiverOut]:
+    """Return what people accepted of it, for who may read that."""
+    if not visit.may("GET", "/v1/updates/{update_id}/waivers"):
         return []
-    found = []
-    for action in _ACTIONS:
-        path = f"/v1/updates/{{update_id}}/{action}"
-        if row.state not in (route_for("POST", path).states or ()) or not visit.may("POST", path):
-            continue
-        sign = visit.ask(
-            "GET",
-            "/v1/updates/{update_id}/to-sign",
-            decisions.what_to_sign,
-            ToSignOut,
-            update_id=row.id,
-            action=action,
-        )
-        (document,) = sign.decisions
-        found.append(Choice(action=action, document=canonical(document).decode(), payload_type=sign.payload_type))
-    return found
+    path = "/v1/updates/{update_id}/waivers"
+    return visit.ask("GET", path, waivers.list_waivers, WaiversOut, update_id=update_id).items
 
 
-def _decision(visit: Visit) -> DecisionIn:
-    """Return the form as the route takes it.
-
-    Raises:
-        Problem: a field is not what the route describes.
-    """
-    form = visit.form
+def _rows(visit: Visit, update_id: str) -> FlaggedRowsOut:
+    """Return the first flagged rows; none where the lists of the gates cannot be read any more."""
+    path = "/v1/updates/{update_id}/rows"
     try:
-        return DecisionIn(
-            envelope=None if form.get("by") == "log-in" else form.get("envelope", "").strip(),
-            seen=SeenIn(
-                update_digest=form.get("update_digest", ""),
-                policy_digest=form.get("policy_digest") or None,
-                evidence_digest=form.get("evidence_digest") or None,
-            ),
-            comment=form.get("comment", ""),
-        )
-    except ValidationError as error:
-        fields = ", ".join(str(each["loc"][-1]) for each in error.errors())
-        raise Problem(
-            "payload", f"These fields are not as they should be: {fields}.", hint="Paste the whole signed envelope."
-        ) from error
+        return visit.ask("GET", path, updates.flagged, FlaggedRowsOut, update_id=update_id, limit=ROWS)
+    except (Problem, Refused, GatekeeperError):
+        return FlaggedRowsOut(run="", items=[], next=None)

@@ -1,0 +1,64 @@
+"""One request beside ordinary promotions: what is asked for and why, who agreed, and the form to decide with."""
+
+import shlex
+from urllib.parse import quote
+
+from starlette.responses import RedirectResponse, Response
+
+from api.calls import etag_of
+from api.dashboard.choices import choices_on
+from api.dashboard.sending import send_about_request
+from api.dashboard.showing import show
+from api.dashboard.visit import Refused, Visit
+from api.problems import Problem, ProblemOut, response_for
+from api.routes import requests, updates
+from api.shapes.decisions import RequestOut
+from api.shapes.updates import UpdateOut
+from gatekeeper.core.errors import GatekeeperError
+
+
+def request(visit: Visit) -> Response:
+    """Show one request."""
+    return _shown(visit)
+
+
+def back(visit: Visit) -> Response:
+    """Lead from the address that a decision is sent to, when it is only opened, to the request."""
+    return RedirectResponse(f"/requests/{quote(visit.named['request_id'], safe='')}", status_code=303)
+
+
+def decide(visit: Visit) -> Response:
+    """Take the signed decision that a form carries."""
+    try:
+        send_about_request(visit, visit.named["request_id"], visit.named["action"])
+    except Refused as refused:
+        return _shown(visit, problem=refused.problem)
+    except (Problem, GatekeeperError) as error:
+        if isinstance(error, Problem) and error.kind.code == "not-found":
+            raise
+        said = response_for(error, visit.request_id)
+        return _shown(visit, problem=ProblemOut.model_validate_json(bytes(said.body)))
+    return back(visit)
+
+
+def _shown(visit: Visit, *, problem: ProblemOut | None = None) -> Response:
+    asked = visit.ask(
+        "GET", "/v1/requests/{request_id}", requests.one_request, RequestOut, request_id=visit.named["request_id"]
+    )
+    row = visit.ask("GET", "/v1/updates/{update_id}", updates.one_update, UpdateOut, update_id=asked.update)
+    return show(
+        visit,
+        "request",
+        title=f"{asked.action} of {row.name or row.id}",
+        status=200 if problem is None else problem.status,
+        asked=asked,
+        update=row,
+        etag=etag_of(asked),
+        update_etag=etag_of(row),
+        choices=choices_on(visit, asked),
+        may_promote=asked.state == "APPROVED" and visit.may("POST", "/v1/updates/{update_id}/promote"),
+        quoted_name=shlex.quote(visit.caller.principal.name),
+        problem=problem,
+        written=visit.form.get("comment", ""),
+        tried=visit.named.get("action"),
+    )
