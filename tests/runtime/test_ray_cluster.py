@@ -107,7 +107,11 @@ def test_driver_evaluator_and_cluster_die_one_after_the_other_and_the_numbers_ar
     with Session(None, dtype="float32") as here:
         expected = here.evaluate(champion, suite)
     with ray_cluster(nodes=1) as cluster, on(cluster, monkeypatch, wait_seconds=200.0) as executor:
-        kept = Kept(lambda: executor._driver[0].kill(), cluster.nodes[0].kill_evaluators, cluster.restart)
+
+        def kill_driver():
+            executor._driver[0].kill()
+
+        kept = Kept(kill_driver, cluster.nodes[0].kill_evaluators, cluster.restart)
 
         with Session(None, dtype="float32", executor=executor, keeper=kept) as session:
             found = session.evaluate(champion, suite)

@@ -118,10 +118,13 @@ def test_no_more_evaluators_are_started_than_there_is_work_for():
 
 def test_where_there_are_gpus_every_evaluator_has_one():
     ray = FakeRay(cpus=64, gpus=2)
+    ray.hello = ray.hello.replace(b'"cpu"', b'"cuda"')
+    pool = made(ray, "a", "b", "c")
 
-    steps(made(ray, "a", "b", "c"))
+    steps(pool)
 
     assert [how["num_gpus"] for how in ray.started] == [1, 1]
+    assert pool.ready == 2
 
 
 def test_a_dead_node_holds_no_evaluator():
@@ -192,6 +195,12 @@ def test_a_lost_evaluator_gives_nothing_back_that_was_dropped():
     ray.replies[ray.open()["a"]] = LostError("killed")
 
     assert [event for event in steps(pool) if "id" in event] == []
+
+
+def test_a_gpu_that_pytorch_does_not_see_is_no_gpu():
+    events = steps(made(FakeRay(gpus=1), "a"), 2)
+
+    assert "PyTorch none" in events[0]["refused"]
 
 
 @pytest.mark.parametrize("other", [{"code": "x"}, {"engine": "0"}])

@@ -41,6 +41,8 @@ class Slot:
     handle: Any
     reply: Any
     """What it was asked last; ``None`` when it has nothing to do."""
+    gpu: bool = False
+    """Whether it was given one."""
     job: Job | None = None
     ready: bool = False
 
@@ -125,7 +127,7 @@ class Pool:
                     )
                     .remote(self._options.idle_seconds)
                 )
-                self._slots[number] = Slot(handle, handle.hello.remote())
+                self._slots[number] = Slot(handle, handle.hello.remote(), gpu)
 
     def _give(self, slot: Slot, job: Job) -> None:
         slot.job = job
@@ -146,7 +148,10 @@ class Pool:
                 yield from self._again(job)
             return
         if job is None:
-            if (why := refusal(said)) is not None:
+            why = refusal(said)
+            if why is None and slot.gpu and read(said)["device"] == "cpu":
+                why = f"The node {read(said)['node']} gives Ray a GPU, and PyTorch none."
+            if why is not None:
                 del self._slots[number]
                 yield {"refused": why}
                 return
