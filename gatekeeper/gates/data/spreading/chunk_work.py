@@ -38,9 +38,18 @@ def task_line(task: RowTask) -> str:
 
 
 def work_from_line(line: str, shared: Sequence[Buffer]) -> ChunkWork:
-    """Return the work that :func:`task_line` stands for."""
+    """Return the work that :func:`task_line` stands for; where it cannot be made, work that says so for each chunk."""
     read = json.loads(line)
-    return work_of(read["function"], read["settings"], shared)
+    try:
+        return work_of(read["function"], read["settings"], shared)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - it is raised again by whoever asked
+        why = f"{type(error).__name__}: {error}"
+
+    def failing(chunk: RowChunk) -> bytes:
+        del chunk
+        raise RuntimeError(why)
+
+    return failing
 
 
 def range_line(place: RowRange) -> str:
@@ -88,7 +97,7 @@ def result_of(said: bytes) -> bytes:
         return said[1:]
     try:
         name, message, hint = map(str, json.loads(said[1:]))
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise InputError("A process answered with something that is no result.", hint="Scan again.") from error
     if name == _FAULT:
         raise RuntimeError(message)
