@@ -36,10 +36,10 @@ class Call:
     service: Service
     caller: Caller
     request_id: str
-    fingerprint: Digest
-    """Of method, path, query and body."""
     key: str | None
     """The caller's ``Idempotency-Key``."""
+    fingerprint: Digest | None
+    """Of method, path, query and body; ``None`` without a key, where nobody asks for it."""
     if_match: str | None
     if_none_match: str | None
 
@@ -49,7 +49,7 @@ class Call:
         Raises:
             Problem: the key belongs to another request, or the same one is being worked on.
         """
-        if self.key is None:
+        if self.key is None or self.fingerprint is None:
             return act()
         store, settings = self.service.workspace.store, self.service.settings
         with store.transaction() as session:
@@ -110,16 +110,19 @@ class Call:
 
 async def call_of(request: Request) -> Call:
     """Return the call that a request is; the route has found out who makes it."""
-    body = await request.body()
     key = request.headers.get("idempotency-key")
     if key is not None and not (0 < len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()):
         raise Problem("payload", f"An Idempotency-Key has 1 to {_LONGEST_KEY} printable ASCII characters.")
+    fingerprint = None
+    if key is not None:
+        body = sha256_bytes(await request.body())
+        fingerprint = digest_of([request.method, request.url.path, request.url.query, body])
     return Call(
         service=service_of(request),
         caller=request.state.caller,
         request_id=request_id_of(request),
-        fingerprint=digest_of([request.method, request.url.path, request.url.query, sha256_bytes(body)]),
         key=key,
+        fingerprint=fingerprint,
         if_match=request.headers.get("if-match"),
         if_none_match=request.headers.get("if-none-match"),
     )

@@ -5,7 +5,6 @@ from typing import Any
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,10 +12,14 @@ from api.identity import Caller, caller_of
 from api.permissions import Route, may, route_for
 from api.problems import Problem
 from api.service import Service, service_of
+from api.threads import in_thread, threaded
 
 
 class Guarded(APIRoute):
     """A route of the table of permissions; one that the table does not name cannot be made."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **more: Any) -> None:
+        super().__init__(path, threaded(endpoint), **more)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return what answers, after the question who calls.
@@ -31,7 +34,7 @@ class Guarded(APIRoute):
             return answer
 
         async def guarded(request: Request) -> Response:
-            request.state.caller = await run_in_threadpool(_admitted, request, route)
+            request.state.caller = await in_thread(_admitted, request, route)
             return await answer(request)
 
         return guarded

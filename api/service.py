@@ -16,6 +16,7 @@ from api.settings import ServiceSettings
 from gatekeeper.core.errors import UsageError
 from gatekeeper.pipeline.lapse import lapse
 from gatekeeper.pipeline.moves import recover
+from gatekeeper.pipeline.settled import is_settled
 from gatekeeper.pipeline.workspace import Workspace
 from policies.policy import Policy
 
@@ -74,8 +75,9 @@ class Service:
         workspace = self.workspace
         if self._moving.acquire(blocking=False):  # what goes on here needs no settling
             try:
-                recover(workspace)
-                lapse(workspace)
+                if not is_settled(workspace):
+                    recover(workspace)
+                    lapse(workspace)
             finally:
                 self._moving.release()
         return workspace
