@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
+from api.between import BetweenProcesses
 from api.problems import Problem
 from api.progress import Board
 from api.rates import Rates
@@ -45,6 +46,7 @@ class Service:
         self._lines: dict[str, _Line] = {}
         self._guard = threading.Lock()
         self._moving = threading.Lock()
+        self._between = BetweenProcesses(workspace.lock_file.with_name("changes.lock"))
 
     @property
     def workspace(self) -> Workspace:
@@ -92,13 +94,14 @@ class Service:
     def turn(self, subject: str) -> Iterator[None]:
         """Let one caller at a time change one thing, so that nothing moves between an ``If-Match`` and its change.
 
-        That holds within this process. Between processes the pipeline's own conditions decide who comes first.
+        That holds within this process and between the processes of this machine. Between machines the pipeline's own
+        conditions decide who comes first.
         """
         with self._guard:
             line = self._lines.setdefault(subject, _Line())
             line.people += 1
         try:
-            with line.lock:
+            with line.lock, self._between.turn(subject):
                 yield
         finally:
             with self._guard:

@@ -1,8 +1,10 @@
 """``gatekeeper serve``: the REST service of this project."""
 
 import dataclasses
+import functools
 import ipaddress
 import os
+import socket
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,6 +15,7 @@ import typer
 
 from gatekeeper.cli.opening import PRINCIPALS_FILE, load_principals, open_notary, open_policy, workspace
 from gatekeeper.cli.screen import print_json
+from gatekeeper.cli.serve_workers import MOST, listeners, run_workers
 from gatekeeper.cli.settings import Settings, load_settings
 from gatekeeper.core.digests import sha256_bytes
 from gatekeeper.core.errors import UsageError
@@ -35,40 +38,72 @@ def serve(
     incoming: Annotated[
         Path | None, typer.Option("--incoming", help="Folder below which proposers leave files they may name.")
     ] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, max=MOST, help="Processes that answer; more than one needs the queue.")
+    ] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
     """Answer over HTTP until told to end. Without tokens: for one person, on this machine, with a token shown once."""
-    import uvicorn
-
-    from api.app import create_app
-    from api.runner import QueueRunner
-    from api.settings import ServiceSettings
     from audits.witness.server import listen
 
     settings = load_settings()
     if incoming is not None and not incoming.is_dir():
         raise UsageError(f"--incoming {incoming} is not a folder.", hint="Make it first.")
+    if workers > 1 and settings.runtime != "queue":
+        raise UsageError(
+            "Several processes answer only where workers evaluate: an evaluation in one of them is unknown to the rest.",
+            hint='Set runtime = "queue" in gatekeeper.toml and start gatekeeper worker, or leave --workers out.',
+        )
     with workspace(settings, reach=False) as opened:
         lone, token = _lone_user(opened, settings, host)
         open_policy(settings)
         with listen(f"[{host}]:{port}" if ":" in host else f"{host}:{port}") as listener:
-            app = create_app(
-                opened,
-                ServiceSettings(
-                    policy=present_policy(settings),
-                    refresh=present_people(settings),
-                    lone=lone,
-                    incoming=None if incoming is None else incoming.resolve(),
-                ),
-                runner=QueueRunner() if settings.runtime == "queue" else None,
-            )
             bound = listener.getsockname()[1]
-            _say(f"http://[{host}]:{bound}" if ":" in host else f"http://{host}:{bound}", token, as_json=as_json)
-            config = uvicorn.Config(
-                app, log_level="warning", access_log=False, server_header=False, proxy_headers=False, lifespan="off"
-            )
-            uvicorn.Server(config).run(sockets=[listener])
+            url = f"http://[{host}]:{bound}" if ":" in host else f"http://{host}:{bound}"
+            place = None if incoming is None else incoming.resolve()
+            if workers == 1:
+                _say(url, token, as_json=as_json)
+                _answer(settings, opened, listener, lone=lone, incoming=place)
+                return 0
+            shared = listeners(listener, workers)
+    _say(url, token, as_json=as_json)
+    run_workers(functools.partial(_work, root=settings.root, lone=lone, incoming=place), shared)
     return 0
+
+
+def _work(listener: socket.socket, *, root: Path, lone: "LoneUser | None", incoming: Path | None) -> None:
+    """Open the project in a process of its own, and answer."""
+    settings = load_settings(root)
+    with workspace(settings, reach=False) as opened:
+        _answer(settings, opened, listener, lone=lone, incoming=incoming)
+
+
+def _answer(
+    settings: Settings,
+    opened: Workspace,
+    listener: socket.socket,
+    *,
+    lone: "LoneUser | None",
+    incoming: Path | None,
+) -> None:
+    """Answer what comes to a socket until the process is told to end."""
+    import uvicorn
+
+    from api.app import create_app
+    from api.runner import QueueRunner
+    from api.settings import ServiceSettings
+
+    app = create_app(
+        opened,
+        ServiceSettings(
+            policy=present_policy(settings), refresh=present_people(settings), lone=lone, incoming=incoming
+        ),
+        runner=QueueRunner() if settings.runtime == "queue" else None,
+    )
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, server_header=False, proxy_headers=False, lifespan="off"
+    )
+    uvicorn.Server(config).run(sockets=[listener])
 
 
 def present_policy(settings: Settings) -> Callable[[], Policy]:
