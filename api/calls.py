@@ -36,10 +36,10 @@ class Call:
     service: Service
     caller: Caller
     request_id: str
-    fingerprint: Digest
-    """Of method, path, query and body."""
     key: str | None
     """The caller's ``Idempotency-Key``."""
+    fingerprint: Digest | None
+    """Of method, path, query and body; ``None`` without a key, where nobody asks for it."""
     if_match: str | None
     if_none_match: str | None
 
@@ -49,7 +49,7 @@ class Call:
         Raises:
             Problem: the key belongs to another request, or the same one is being worked on.
         """
-        if self.key is None:
+        if self.key is None or self.fingerprint is None:
             return act()
         store, settings = self.service.workspace.store, self.service.settings
         with store.transaction() as session:
@@ -110,10 +110,12 @@ class Call:
 
 async def call_of(request: Request) -> Call:
     """Return the call that a request is; the route has found out who makes it."""
-    return call_about(request, sha256_bytes(await request.body()))
+    # Only what is repeated under a key has to be told apart by its body.
+    body = sha256_bytes(await request.body()) if "idempotency-key" in request.headers else None
+    return call_about(request, body)
 
 
-def call_about(request: Request, body: str) -> Call:
+def call_about(request: Request, body: str | None) -> Call:
     """Return the call that a request is, whose body has this digest, without reading it.
 
     Raises:
@@ -126,8 +128,8 @@ def call_about(request: Request, body: str) -> Call:
         service=service_of(request),
         caller=request.state.caller,
         request_id=request_id_of(request),
-        fingerprint=digest_of([request.method, request.url.path, request.url.query, body]),
         key=key,
+        fingerprint=None if key is None else digest_of([request.method, request.url.path, request.url.query, body]),
         if_match=request.headers.get("if-match"),
         if_none_match=request.headers.get("if-none-match"),
     )

@@ -61,7 +61,7 @@ def judged(session: Session, row: UpdateRow) -> tuple[RunRow, Verdict]:
     Raises:
         Problem: there is none yet.
     """
-    run = runs.latest(session, row.id)
+    run = runs.newest(session, row.id)
     verdict = None if run is None else runs.verdict(session, run.id)
     if run is None or verdict is None:
         raise Problem("not-found", "The update has no verdict yet.", hint="POST /v1/updates/{update_id}/runs.")
@@ -97,7 +97,7 @@ def require_seen(workspace: Workspace, call: Call, update_id: str, seen: SeenIn 
         return
     with workspace.store.reading() as session:
         row = updates.require(session, update_id)
-        run = runs.latest(session, row.id)
+        run = runs.newest(session, row.id)
         now = digests_out(row, None if run is None else runs.verdict(session, run.id))
     if now.model_dump() != seen.model_dump():
         raise Problem(

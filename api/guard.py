@@ -5,7 +5,6 @@ from typing import Any
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,11 +13,15 @@ from api.permissions import Route, may, route_for
 from api.problems import Problem
 from api.service import Service, service_of
 from api.signed_in import federated
+from api.threads import in_thread, threaded
 from gatekeeper.runtime.log import known_id, note
 
 
 class Guarded(APIRoute):
     """A route of the table of permissions; one that the table does not name cannot be made."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **more: Any) -> None:
+        super().__init__(path, threaded(endpoint), **more)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return what answers, after the question who calls.
@@ -33,7 +36,7 @@ class Guarded(APIRoute):
             return answer
 
         async def guarded(request: Request) -> Response:
-            request.state.caller = await run_in_threadpool(_admitted, request, route)
+            request.state.caller = await in_thread(_admitted, request, route)
             note(token=request.state.caller.token, update=known_id(request.path_params.get("update_id")))
             return await answer(request)
 

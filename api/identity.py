@@ -5,6 +5,7 @@ or loses a role there, loses it here at once.
 """
 
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -16,8 +17,8 @@ from audits.passport.log_in import LogIn
 from gatekeeper.core.digests import sha256_bytes
 from gatekeeper.pipeline.principal import Principal
 from gatekeeper.pipeline.workspace import Workspace
-from gatekeeper.store import people, tokens
-from gatekeeper.store.tables import TokenRow
+from gatekeeper.store import tokens
+from gatekeeper.store.tokens import Bearer
 
 CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="gatekeeper"'}
 _LONGEST: Final = 256
@@ -61,9 +62,8 @@ def caller_of(
         return lone_caller(workspace, lone)
     moment = now or datetime.now(UTC)
     with workspace.store.reading() as session:
-        row = tokens.find(session, token)
-        name = None if row is None else people.display_name(session, row.holder)
-    principal = None if name is None else principal_named(workspace, name)
+        row = tokens.bearer(session, token)
+    principal = None if row is None or row.name is None else principal_named(workspace, row.name)
     if row is None or principal is None or row.revoked is not None or row.expires <= moment:
         raise Problem(
             "no-token",
@@ -83,13 +83,32 @@ def lone_caller(workspace: Workspace, lone: LoneUser) -> Caller:
     return Caller(principal=principal, token=LONE, holder=LONE, words=words)
 
 
+class _People:
+    """The project's people by what finds them, made once for each list of people that was read."""
+
+    def __init__(self) -> None:
+        self._made: tuple[Mapping[str, Principal], bytes, dict[str, Principal]] | None = None
+
+    def find(self, workspace: Workspace, name: str) -> Principal | None:
+        """Return the one of the workspace's people whose name this is, in whatever spelling."""
+        made = self._made
+        if made is None or made[0] is not workspace.principals or made[1] != workspace.pseudonym_key:
+            by_lookup: dict[str, Principal] = {}
+            for each in workspace.principals.values():
+                by_lookup.setdefault(workspace.lookup(each.name), each)
+            made = self._made = (workspace.principals, workspace.pseudonym_key, by_lookup)
+        return made[2].get(workspace.lookup(name))
+
+
+_PEOPLE: Final = _People()
+
+
 def principal_named(workspace: Workspace, name: str) -> Principal | None:
     """Return the person of that name, however it is spelled; ``None`` for somebody unknown."""
-    known = workspace.lookup(name)
-    return next((each for each in workspace.principals.values() if workspace.lookup(each.name) == known), None)
+    return _PEOPLE.find(workspace, name)
 
 
-def _note(workspace: Workspace, row: TokenRow, moment: datetime) -> None:
+def _note(workspace: Workspace, row: Bearer, moment: datetime) -> None:
     if not tokens.is_noted(row, now=moment):
         with workspace.store.transaction() as session:
             tokens.used(session, row.id, now=moment)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
+from api.between import BetweenProcesses
 from api.dashboard.sessions import Sessions
 from api.problems import Problem
 from api.progress import Board
@@ -18,6 +19,7 @@ from gatekeeper.core.errors import UsageError
 from gatekeeper.pipeline.dead_runs import end_dead_runs
 from gatekeeper.pipeline.lapse import lapse
 from gatekeeper.pipeline.moves import recover
+from gatekeeper.pipeline.settled import is_settled
 from gatekeeper.pipeline.workspace import Workspace
 from policies.policy import Policy
 
@@ -48,6 +50,7 @@ class Service:
         self._lines: dict[str, _Line] = {}
         self._guard = threading.Lock()
         self._moving = threading.Lock()
+        self._between = BetweenProcesses(workspace.lock_file.with_name("changes.lock"))
 
     @property
     def workspace(self) -> Workspace:
@@ -78,9 +81,10 @@ class Service:
         workspace = self.workspace
         if self._moving.acquire(blocking=False):  # what goes on here needs no settling
             try:
-                recover(workspace)
-                end_dead_runs(workspace)
-                lapse(workspace)
+                if not is_settled(workspace):
+                    recover(workspace)
+                    end_dead_runs(workspace)
+                    lapse(workspace)
             finally:
                 self._moving.release()
         return workspace
@@ -112,13 +116,14 @@ class Service:
     def turn(self, subject: str) -> Iterator[None]:
         """Let one caller at a time change one thing, so that nothing moves between an ``If-Match`` and its change.
 
-        That holds within this process. Between processes the pipeline's own conditions decide who comes first.
+        That holds within this process and between the processes of this machine. Between machines the pipeline's own
+        conditions decide who comes first.
         """
         with self._guard:
             line = self._lines.setdefault(subject, _Line())
             line.people += 1
         try:
-            with line.lock:
+            with line.lock, self._between.turn(subject):
                 yield
         finally:
             with self._guard:

@@ -66,11 +66,12 @@ def model_out(workspace: Workspace, model: str) -> ModelOut:
         model_at(session, model)
         protected = models.protected_aliases(session, model)
         live = [row.id for row in updates.in_state(session, State.ACTIVE, model=model)]
+    aliases = workspace.registry.alias_versions(model)
     return ModelOut(
         name=model,
         protected=list(protected),
-        champion=workspace.registry.alias_version(model, CHAMPION),
-        anchor=workspace.registry.alias_version(model, ANCHOR),
+        champion=aliases.get(CHAMPION),
+        anchor=aliases.get(ANCHOR),
         live=live[-1] if live else None,
         behind=[_behind(each) for each in open_drifts(workspace, model)],
     )

@@ -89,7 +89,7 @@ def verdict(update_id: str, call: Here) -> Response:
 def evidence(update_id: str, call: Here) -> Response:
     """Return what every gate of the newest run measured, as far as gates have reported."""
     with call.service.workspace.store.reading() as session:
-        run = runs.latest(session, update_at(session, update_id).id)
+        run = runs.newest(session, update_at(session, update_id).id)
         if run is None:
             raise Problem("not-found", "The update was never evaluated.", hint="POST /v1/updates/{update_id}/runs.")
         decided = runs.verdict(session, run.id)

@@ -31,7 +31,7 @@ def binding_of(session: Session, row: UpdateRow) -> tuple[RunRow, Verdict, Bindi
     Raises:
         StateError: there is no verdict.
     """
-    run = runs.latest(session, row.id)
+    run = runs.newest(session, row.id)
     verdict = runs.verdict(session, run.id) if run is not None else None
     if run is None or verdict is None:
         raise StateError(f"Update {row.id} has no verdict yet.", hint="Run it first: gatekeeper check.")
@@ -114,8 +114,9 @@ def require_current(workspace: Workspace, update_id: str, *, policy: Policy, mom
             hint="Propose the update again.",
         )
     known = run.environment if isinstance(run.environment, dict) else {}
+    now = workspace.registry.alias_versions(row.model)
     for alias, compared in ((CHAMPION, row.champion_version), (ANCHOR, known.get("anchor_version"))):
-        present = workspace.registry.alias_version(row.model, alias)
+        present = now.get(alias)
         if present != compared:
             if row.state is State.PROMOTION_FAILED and present == row.registered_version:
                 raise PromotionConflict(

@@ -149,15 +149,19 @@ class MlflowRegistry:
     @during("registry", call="alias_version")
     def alias_version(self, model: str, alias: str) -> str | None:
         """Return the version the alias points to; ``None`` when the model or the alias does not exist."""
+        return self.alias_versions(model).get(alias)
+
+    def alias_versions(self, model: str) -> Mapping[str, str]:
+        """Return the version that each alias points to; empty when the model does not exist."""
         client = self._client
         try:
             with translated(f"read the aliases of {model}"):
-                aliases: Mapping[str, object] = client.get_registered_model(model).aliases
+                found: Mapping[str, object] = client.get_registered_model(model).aliases
         except RegistryError as error:
             if is_missing(error.__cause__):
-                return None
+                return {}
             raise
-        return str(aliases[alias]) if alias in aliases else None
+        return {alias: str(version) for alias, version in found.items()}
 
     @during("registry", call="move_alias")
     def move_alias(self, model: str, alias: str, version: str, expected_previous: str | None) -> None:

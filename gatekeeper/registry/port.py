@@ -130,6 +130,10 @@ class Registry(Protocol):
         """
         ...
 
+    def alias_versions(self, model: str) -> Mapping[str, str]:
+        """Return the version that each alias of a model points to, read at once; empty without the model."""
+        ...
+
     def alias_version(self, model: str, alias: str) -> str | None:
         """Return the version the alias points to; ``None`` when the model or the alias does not exist."""
         ...

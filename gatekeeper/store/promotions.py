@@ -144,6 +144,13 @@ def all_under_way(session: Session) -> list[PromotionRow]:
     return list(session.scalars(query.order_by(PromotionRow.started, PromotionRow.id)))
 
 
+def any_unfinished(session: Session) -> bool:
+    """Return whether any attempt is under way, or was given up."""
+    unfinished = (PromotionState.PROMOTING, PromotionState.FAILED)
+    query = select(PromotionRow.id).where(PromotionRow.state.in_(unfinished)).limit(1)
+    return session.execute(query).first() is not None
+
+
 def of_update(session: Session, update_id: str) -> list[PromotionRow]:
     """Return every attempt to promote one update, oldest first."""
     query = select(PromotionRow).where(PromotionRow.update_id == update_id)

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Collection
 from datetime import UTC, datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -89,6 +89,13 @@ def in_state(session: Session, state: RequestState, *, action: str | None = None
     if action is not None:
         query = query.where(RequestRow.action == action)
     return list(session.scalars(query.order_by(RequestRow.opened, RequestRow.id)))
+
+
+def any_unfinished(session: Session, *, lasting: str) -> bool:
+    """Return whether any request waits or was agreed to, or was carried out with the action that lasts."""
+    waits = RequestRow.state.in_((RequestState.OPEN, RequestState.APPROVED))
+    lasts = and_(RequestRow.state == RequestState.DONE, RequestRow.action == lasting)
+    return session.execute(select(RequestRow.id).where(or_(waits, lasts)).limit(1)).first() is not None
 
 
 def granted(session: Session, update_id: str, actions: Collection[str]) -> RequestRow | None:

@@ -11,8 +11,8 @@ from functools import lru_cache
 from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import ColumnElement, Text, and_, select, type_coerce
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, Text, and_, select, type_coerce
+from sqlalchemy.orm import Session, defer
 
 from gatekeeper.core.digests import Digest, Plain, plain, sha256_bytes
 from gatekeeper.core.errors import StoreError, UsageError, VerificationError
@@ -89,8 +89,17 @@ def require(session: Session, run_id: str) -> RunRow:
 
 def latest(session: Session, update_id: str) -> RunRow | None:
     """Return the update's newest run, or ``None`` when it was never evaluated."""
-    query = select(RunRow).where(RunRow.update_id == update_id).order_by(RunRow.started.desc(), RunRow.id)
-    return session.scalars(query.limit(1)).first()
+    return session.scalars(_newest(update_id)).first()
+
+
+def newest(session: Session, update_id: str) -> RunRow | None:
+    """Return the same, without reading its policy: tens of kilobytes, which stay there until they are asked for."""
+    return session.scalars(_newest(update_id).options(defer(RunRow.policy))).first()
+
+
+def _newest(update_id: str) -> Select[RunRow]:
+    query = select(RunRow).where(RunRow.update_id == update_id)
+    return query.order_by(RunRow.started.desc(), RunRow.id).limit(1)
 
 
 def finish(session: Session, run_id: str, *, now: datetime | None = None) -> None:

@@ -2,15 +2,16 @@
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from gatekeeper.core.digests import sha256_bytes
+from gatekeeper.core.digests import Plain, sha256_bytes
 from gatekeeper.core.errors import UsageError
-from gatekeeper.store.tables import TokenRow
+from gatekeeper.store.tables import PersonRow, TokenRow
 
 PREFIX: Final = "gk_"
 """What every token begins with, so that whoever searches for leaked secrets finds it."""
@@ -48,6 +49,49 @@ def find(session: Session, token: str) -> TokenRow | None:
     return session.scalars(select(TokenRow).where(TokenRow.digest == sha256_bytes(token.encode()))).one_or_none()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bearer:
+    """What a call has to know of the token that it carries."""
+
+    id: str
+    holder: str
+    name: str | None
+    """The holder's; ``None`` where nobody wrote it down or it was erased."""
+    roles: Plain
+    expires: datetime
+    last_used: datetime | None
+    revoked: datetime | None
+
+
+def bearer(session: Session, token: str) -> Bearer | None:
+    """Return what is known of a token, in one statement, whether or not it still counts; ``None`` for none of ours."""
+    query = (
+        select(
+            TokenRow.id,
+            TokenRow.holder,
+            PersonRow.display_name,
+            TokenRow.roles,
+            TokenRow.expires,
+            TokenRow.last_used,
+            TokenRow.revoked,
+        )
+        .join(PersonRow, PersonRow.pseudonym == TokenRow.holder, isouter=True)
+        .where(TokenRow.digest == sha256_bytes(token.encode()))
+    )
+    row = session.execute(query).one_or_none()
+    if row is None:
+        return None
+    return Bearer(
+        id=row.id,
+        holder=row.holder,
+        name=row.display_name,
+        roles=row.roles,
+        expires=row.expires,
+        last_used=row.last_used,
+        revoked=row.revoked,
+    )
+
+
 def all_tokens(session: Session) -> list[TokenRow]:
     """Return every token ever made, oldest first."""
     return list(session.scalars(select(TokenRow).order_by(TokenRow.created, TokenRow.id)))
@@ -59,7 +103,7 @@ def any_counts(session: Session, *, now: datetime) -> bool:
     return session.scalars(query).first() is not None
 
 
-def is_noted(row: TokenRow, *, now: datetime) -> bool:
+def is_noted(row: TokenRow | Bearer, *, now: datetime) -> bool:
     """Return whether the present use need not be written down: one was within the last minute."""
     return row.last_used is not None and now - row.last_used < _NOTED_EVERY
 

@@ -71,7 +71,8 @@ def _written(root, database_url):
     """Write what ``gatekeeper init`` writes, with people of ours."""
     root.mkdir(parents=True, exist_ok=True)
     (root / "gatekeeper.toml").write_text(
-        f'home = ".gatekeeper"\npolicy = "policy.yaml"\nkeys_dir = "keys"\ndatabase_url = "{database_url}"\n'
+        'home = ".gatekeeper"\npolicy = "policy.yaml"\nkeys_dir = "keys"\nruntime = "queue"\n'
+        f'database_url = "{database_url}"\n'
     )
     text = read_text("builtin:baseline")[1]
     assert "required: 1 " in text

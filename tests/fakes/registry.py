@@ -104,6 +104,10 @@ class FakeRegistry:
         self.metrics[run_id] = {name: value for name, value in metrics.items() if math.isfinite(value)}
         return run_id
 
+    def alias_versions(self, model: str) -> Mapping[str, str]:
+        self.before("read")
+        return dict(self.aliases.get(model, {}))
+
     def alias_version(self, model: str, alias: str) -> str | None:
         self.before("read")
         return self.aliases.get(model, {}).get(alias)

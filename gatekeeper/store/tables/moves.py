@@ -32,7 +32,7 @@ class RequestRow(Table):
     justification_digest: Mapped[str | None] = mapped_column(DIGEST)
     required: Mapped[int]
     """How many distinct people must agree."""
-    state: Mapped[RequestState] = mapped_column(word(RequestState))
+    state: Mapped[RequestState] = mapped_column(word(RequestState), index=True)
     opened: Mapped[datetime] = mapped_column(UtcDateTime)
     expires: Mapped[datetime] = mapped_column(UtcDateTime)
     """Until when people may decide."""
@@ -95,7 +95,7 @@ class PromotionRow(Table):
     """Number of the intent's ledger entry; ``None`` in rows older than passports."""
     passport: Mapped[str | None] = mapped_column(Text)
     """The passport as it was issued; ``None`` until then."""
-    state: Mapped[PromotionState] = mapped_column(word(PromotionState))
+    state: Mapped[PromotionState] = mapped_column(word(PromotionState), index=True)
     started: Mapped[datetime] = mapped_column(UtcDateTime)
     finished: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

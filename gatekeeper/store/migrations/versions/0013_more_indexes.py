@@ -1,4 +1,4 @@
-"""Updates are found by their registered version, and pages of them in order, without looking at every one."""
+"""What is asked at every request is found without looking at every row."""
 
 from typing import Final
 
@@ -12,3 +12,5 @@ def upgrade() -> None:
     """Create the indexes."""
     op.create_index("ix_updates_registered_version", "updates", ["registered_version"])
     op.create_index("ix_updates_created", "updates", ["created"])
+    op.create_index("ix_promotions_state", "promotions", ["state"])
+    op.create_index("ix_requests_state", "requests", ["state"])

@@ -1,0 +1,22 @@
+"""Whether there is anything at all that a start would have to settle; asked before every change over the service.
+
+Nearly always there is nothing: no promotion under way or given up, no request that waits, was agreed to or broke the
+glass, and no evaluation that goes on. Then neither :func:`gatekeeper.pipeline.moves.recover` nor
+:func:`gatekeeper.pipeline.dead_runs.end_dead_runs` nor :func:`gatekeeper.pipeline.lapse.lapse` has anything to look at,
+and a few statements say so.
+"""
+
+from gatekeeper.core.states import State
+from gatekeeper.pipeline.granted import BREAK_GLASS
+from gatekeeper.pipeline.workspace import Workspace
+from gatekeeper.store import promotions, requests, updates
+
+
+def is_settled(workspace: Workspace) -> bool:
+    """Return whether none of them would find a row to look at; what they would do with one is theirs to say."""
+    with workspace.store.reading() as session:
+        return not (
+            promotions.any_unfinished(session)
+            or requests.any_unfinished(session, lasting=BREAK_GLASS)
+            or updates.in_state(session, State.EVALUATING)
+        )
