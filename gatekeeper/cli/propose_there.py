@@ -1,7 +1,10 @@
 """What ``check`` and ``certify`` do where a service evaluates: propose, wait, show."""
 
+import tarfile
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Literal
 
 from pydantic import ValidationError
 
@@ -17,7 +20,7 @@ from gatekeeper.core.states import State
 from gatekeeper.core.update import Provenance
 from gatekeeper.core.verdict import Verdict
 
-_THERE = ("models:/", "incoming:")
+_THERE = ("models:/", "incoming:", "upload:")
 """How names begin of what the service has already."""
 
 
@@ -27,7 +30,7 @@ class Wanted:
 
     model: str
     update: str
-    """A folder of this machine, or what the service has: ``models:/NAME/VERSION``, ``incoming:PATH``."""
+    """A folder of this machine, or what the service has: ``models:/NAME/VERSION``, ``incoming:PATH``, ``upload:DIGEST``."""
     data: str | None
     base: str | None
     name: str | None
@@ -81,14 +84,19 @@ def evaluate_there(
 
 
 def _proposal(client: Client, wanted: Wanted) -> ProposalIn:
-    artifact = _brought(client, wanted.update, "adapter")
+    if wanted.base is not None and not wanted.base.startswith(_THERE):
+        raise UsageError(
+            "A base model is not sent: the service has to have it.",
+            hint="Name what it has with --base incoming:PATH, or leave --base out for the champion's.",
+        )
+    artifact = _brought(client, wanted.update, "artifact")
     try:
         return ProposalIn(
             model=wanted.model,
             name=wanted.name or PurePosixPath(wanted.update).name,
             artifact=artifact,
             data=None if wanted.data is None else _brought(client, wanted.data, "rows"),
-            base=None if wanted.base is None else _brought(client, wanted.base, "base"),
+            base=wanted.base,
             first=wanted.first,
             answers=wanted.answers,
             method=wanted.provenance.method,
@@ -100,9 +108,43 @@ def _proposal(client: Client, wanted: Wanted) -> ProposalIn:
         raise UsageError(f"{first['loc'][0]}: {first['msg']}.", hint="See docs/api.md.") from error
 
 
-def _brought(client: Client, named: str, kind: str) -> str:
-    """Return the name under which the service has something."""
-    del client, kind
+def _brought(client: Client, named: str, kind: Literal["artifact", "rows"]) -> str:
+    """Return the name under which the service has something; what lies here is sent.
+
+    Raises:
+        UsageError: there is nothing of that name, or it cannot be sent.
+        Refused: the service does not take it.
+    """
     if named.startswith(_THERE):
         return named
-    raise UsageError(f"{named} lies on this machine, and the service does not.", hint="Name what it has.")
+    path = Path(named)
+    if kind == "rows":
+        if not path.is_file():
+            raise UsageError(f"--data {path} is not a file.", hint="Name a JSONL or Parquet file.")
+        return client.upload(path, kind=kind).reference
+    if not path.is_dir():
+        raise UsageError(f"--update {path} is not a folder.", hint="Name the folder that holds the weights.")
+    with TemporaryDirectory() as folder:
+        packed = Path(folder) / "update.tar"
+        _pack(path, packed)
+        return client.upload(packed, kind=kind).reference
+
+
+def _pack(folder: Path, into: Path) -> None:
+    """Write a folder's files into an archive that says nothing about this machine; the same files give the same bytes.
+
+    Raises:
+        UsageError: it holds something else than plain files, or cannot be read.
+    """
+    try:
+        with tarfile.open(into, "w", format=tarfile.USTAR_FORMAT) as archive:
+            for file in sorted(folder.rglob("*")):
+                if file.is_symlink() or not (file.is_file() or file.is_dir()):
+                    raise UsageError(f"{file} is no plain file.", hint="Copy the files themselves into the folder.")
+                if file.is_file():
+                    entry = tarfile.TarInfo(file.relative_to(folder).as_posix())
+                    entry.size = file.stat().st_size
+                    with file.open("rb") as stream:
+                        archive.addfile(entry, stream)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{folder} cannot be packed: {error}.", hint="Look at the names of its files.") from error

@@ -1,7 +1,7 @@
 """Several processes behind one address: each opens the project for itself and answers its share of connections.
 
-The processes share what lies in the database and in files: tokens, kept answers, the ledger, who is next to write. What
-a process holds alone is said in ``docs/api.md``. The system spreads connections over them. When one of them ends by
+The processes share what lies in the database and in files: tokens, kept answers, the ledger, who is next to write.
+What a process holds alone is said in ``docs/api.md``. The system spreads connections over them. When one of them ends by
 itself, all are ended: whoever started the service starts it again, with as many as were asked for.
 """
 
@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
@@ -82,7 +82,7 @@ def run_workers(work: Work, sockets: list[socket.socket]) -> None:
         )
 
 
-def _first_ended(processes: list[BaseProcess], told: socket.socket) -> list[BaseProcess]:
+def _first_ended(processes: Sequence[BaseProcess], told: socket.socket) -> list[BaseProcess]:
     """Wait until somebody tells to end, or a process ends by itself; return those that did."""
     wait([told, *(each.sentinel for each in processes)])
     told.setblocking(False)

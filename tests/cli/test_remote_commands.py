@@ -59,6 +59,32 @@ def test_an_update_goes_live_and_back_from_a_machine_without_a_project(elsewhere
     assert (gone.code, gone.json["live"]) == (0, None), gone
 
 
+def test_a_folder_of_this_machine_is_sent(elsewhere, tiny_world):
+    update = ("--model", MODEL, "--update", tiny_world.benign, "--data", tiny_world.rows["benign"])
+    checked = elsewhere("zelda", "check", *update, "--queue", "--json")
+
+    assert (checked.code, checked.json["run"].startswith("run-")) == (0, True), checked
+    (line,) = [each for each in elsewhere("dana", "status", "--json").json["updates"] if each["name"] == "benign"]
+    assert line["id"] == checked.json["update"]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--update", "nothing"), "not a folder"),
+        (("--update", "incoming:benign", "--data", "nothing"), "not a file"),
+        (("--update", "incoming:benign", "--base", "somewhere"), "not sent"),
+        (("--update", "incoming:benign", "--policy", "builtin:baseline"), "its own policy"),
+        (("--update", "incoming:benign", "--queue", "--report", "json=x.json"), "no verdict to report"),
+    ],
+)
+def test_what_cannot_be_proposed_there_is_said_before_anything_is_sent(elsewhere, options, says):
+    ended = elsewhere("zelda", "check", "--model", MODEL, *options)
+
+    assert (ended.code, says in ended.err) == (64, True), ended
+    assert len(elsewhere("dana", "status", "--json").json["updates"]) == 1
+
+
 def test_a_blocked_update_ends_with_twenty_and_a_program_sees_reasons_without_numbers(elsewhere):
     update = ("--model", MODEL, "--update", "incoming:forgetful", "--data", "incoming:forgetful.jsonl")
     checked = elsewhere("robot", "check", *update, "--json", "--report", "json=report.json")
