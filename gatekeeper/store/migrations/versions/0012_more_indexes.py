@@ -4,8 +4,8 @@ from typing import Final
 
 from alembic import op
 
-revision: Final = "0013"
-down_revision: Final = "0007"
+revision: Final = "0012"
+down_revision: Final = "0011"
 
 
 def upgrade() -> None:
