@@ -215,8 +215,12 @@ def send(as_json: Json = False) -> int:
             }
         )
     else:
-        taken = sum(each.taken for each in sent)
-        console(as_json=False).print(f"{taken} of {len(sent)} deliveries were taken.", markup=False)
+        screen = console(as_json=False)
+        for each in sent:
+            if not each.taken:
+                why = each.error if each.status is None else f"answered {each.status}"
+                screen.print(f"{each.delivery} of {each.endpoint} was not taken: {why}.", markup=False)
+        screen.print(f"{sum(each.taken for each in sent)} of {len(sent)} deliveries were taken.", markup=False)
     return 0 if all(each.taken for each in sent) else EXIT_NOT_TAKEN
 
 

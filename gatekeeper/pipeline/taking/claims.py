@@ -29,7 +29,6 @@ SOURCES_TAG: Final = "gatekeeper.sources"
 NO_DATA: Final = "none"
 INCOMING: Final = "incoming:"
 
-
 _LONGEST: Final = 200
 _MOST_SOURCES: Final = 50
 
@@ -60,7 +59,7 @@ def rows(workspace: Workspace, intake: Intake, version: RegisteredVersion, draft
     if named in {"", NO_DATA}:
         return None
     if named.startswith(INCOMING):
-        return _incoming(intake, named)
+        return _incoming(intake, named, file=True)
     if version.run_id is None:
         raise InputError(f"The tag {DATA_TAG} names a file of the version's run, and there is no run.")
     folder = draft / "rows"
@@ -80,21 +79,22 @@ def base(intake: Intake, tags: Mapping[str, str]) -> Path | None:
         return None
     if not named.startswith(INCOMING):
         raise InputError(f"The tag {BASE_TAG} says {INCOMING} and a folder.")
-    return _incoming(intake, named)
+    return _incoming(intake, named, file=False)
 
 
-def _incoming(intake: Intake, named: str) -> Path:
-    """Return what lies below the incoming folder under a name.
+def _incoming(intake: Intake, named: str, *, file: bool) -> Path:
+    """Return the file, or the folder, that lies below the incoming folder under a name.
 
     Raises:
-        InputError: there is no incoming folder, nothing of that name in it, or a link.
+        InputError: there is no incoming folder, nothing of that name and kind in it, or a link.
     """
     folder = intake.incoming
     if folder is None:
         raise InputError("There is no incoming folder here, and a tag names something in it.")
     try:
         found = folder.resolve() / named.removeprefix(INCOMING)
-        inside = found.resolve() == found and found.is_relative_to(folder.resolve()) and found.exists()
+        inside = found.resolve() == found and found.is_relative_to(folder.resolve())
+        inside = inside and (found.is_file() if file else found.is_dir())
         linked = inside and found.is_dir() and any(path.is_symlink() for path in found.rglob("*"))
     except (OSError, RuntimeError, ValueError) as error:
         raise InputError("A tag names nothing that can be in the incoming folder.") from error
@@ -104,8 +104,9 @@ def _incoming(intake: Intake, named: str) -> Path:
 
 
 def text(written: str) -> str:
-    """Return a tag's text as one short line."""
-    return " ".join(written.split())[:_LONGEST]
+    """Return a tag's text as one short line, without what moves a cursor or turns the direction of writing."""
+    shown = "".join(letter if letter.isprintable() else " " for letter in written)
+    return " ".join(shown.split())[:_LONGEST]
 
 
 def provenance(tags: Mapping[str, str], *, by: str) -> Provenance:

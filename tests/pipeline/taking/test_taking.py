@@ -87,7 +87,7 @@ def test_a_version_becomes_an_update_proposed_by_the_service(workspace, registry
         tmp_path,
         {
             "gatekeeper.data": "data/rows.jsonl",
-            "gatekeeper.title": " weekly\nfeedback ",
+            "gatekeeper.title": " weekly\nfeed\x1b[31mback\u202e ",
             "gatekeeper.method": "lora sft",
             "gatekeeper.sources": "chat, forum,,",
         },
@@ -99,7 +99,7 @@ def test_a_version_becomes_an_update_proposed_by_the_service(workspace, registry
 
     (update,) = proposals(workspace)
     assert (taken.state, taken.update_id, taken.version) == (IntakeState.PROPOSED, update.id, version)
-    assert update.name == "weekly feedback"
+    assert update.name == "weekly feed [31mback"
     assert update.submitter == events(workspace, "update.submitted")[-1]["actor"]
     assert update.provenance == {"method": "lora sft", "trainer": "dana", "sources": ["chat", "forum"]}
     assert update.data_digest is not None
@@ -263,6 +263,7 @@ def test_tags_may_come_a_little_later(workspace, registry, intake, policy, tmp_p
         pytest.param({"gatekeeper.data": "incoming:../secret.jsonl"}, "data", id="out-of-the-folder"),
         pytest.param({"gatekeeper.data": "incoming:/etc/passwd"}, "data", id="absolute"),
         pytest.param({"gatekeeper.data": "incoming:link.jsonl"}, "data", id="a-link"),
+        pytest.param({"gatekeeper.data": "incoming:folder"}, "data", id="a-folder"),
         pytest.param({"gatekeeper.data": "incoming:\x00"}, "data", id="a-nul"),
         pytest.param({"gatekeeper.data": "broken.jsonl"}, "proposal", id="rows-that-are-none"),
         pytest.param({**NO_ROWS, "gatekeeper.base": "/etc"}, "base", id="a-base-by-path"),
@@ -275,6 +276,7 @@ def test_what_cannot_be_an_update_is_refused_on_record(
 ):
     (tmp_path / "secret.jsonl").write_bytes(ROWS)
     (intake.incoming / "link.jsonl").symlink_to(tmp_path / "secret.jsonl")
+    (intake.incoming / "folder").mkdir()
     version = put(registry, tmp_path, tags, user="dana")
     registry.log_file(MODEL, version, "broken.jsonl", b"{ this is no row\n")
 
