@@ -41,6 +41,7 @@ from schemathesis.specs.openapi.checks import (
 from service_world import ROLES, Person, World, token_for
 
 from audits.witness.server import listen
+from gatekeeper.pipeline.uploads.depot import Depot
 
 ROBOT = "robot"
 NOBODY = "nobody"
@@ -63,7 +64,8 @@ def running():
         people = {**PEOPLE, ROBOT: person(ROBOT, "service")}
         registry = FakeRegistry(root=root / "registry")
         workspace = quick_workspace(root, registry, policies=(policy,), people=people)
-        world = World(workspace, root, policy)
+        (root / "scans").mkdir()
+        world = World(workspace, root, policy, depot=Depot(incoming=root / "incoming"), scans=root / "scans")
         world.people[ROBOT] = Person(world.client, token_for(workspace, ROBOT, "service"), ROBOT)
         populate(world)
         with listen("127.0.0.1:0") as listener:
@@ -101,6 +103,7 @@ class Dice:
         self.updates = [item["id"] for item in listed]
         self.digest = world.policy.digest
         self.request = world.ola.get("/v1/requests").json()["items"][0]["id"]
+        self.run = next(item["run"] for item in listed if item["run"])
         self.auditor = {"Authorization": f"Bearer {world.ola.token}"}
 
     def touch(self, case):
@@ -113,6 +116,8 @@ class Dice:
             "seq": self.random.randrange(40),
             "digest": self.digest,
             "request_id": self.request,
+            "run_id": self.run,
+            "scan": "nothing",
         }
         for name in case.path_parameters or {}:
             case.path_parameters[name] = known[name]
@@ -121,7 +126,11 @@ class Dice:
             path = "/v1/models/quick"
         if "/requests/" in case.path:
             path = f"/v1/requests/{self.request}"
-        if case.method == "POST" and case.path_parameters:
+        if (
+            case.method == "POST"
+            and case.path_parameters
+            and not case.path.startswith(("/v1/uploads", "/v1/quarantine"))
+        ):
             seen = requests.get(self.url + path, headers=self.auditor, timeout=30)
             case.headers["If-Match"] = seen.headers["ETag"]
             if isinstance(case.body, dict) and "seen" in case.body:
