@@ -98,7 +98,9 @@ def show(as_json: Json = False) -> int:
     if as_json:
         print_json({"uploads": lines})
         return 0
-    table = Table("digest", "by", "kind", "format", "bytes", "files", "until")
+    table = Table()
+    for column in ("digest", "by", "kind", "format", "bytes", "files", "until"):
+        table.add_column(column, overflow="fold")
     for line in lines:
         table.add_row(*(str(value if value is not None else "erased") for value in line.values()))
     console(as_json=False).print(table)

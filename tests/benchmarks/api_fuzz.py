@@ -44,6 +44,7 @@ from api.webhooks.address import Rules
 from api.webhooks.post import Poster
 from api.webhooks.settings import Incoming, Outgoing
 from audits.witness.server import listen
+from gatekeeper.pipeline.uploads.depot import Depot
 
 ROBOT = "robot"
 NOBODY = "nobody"
@@ -69,7 +70,16 @@ def running():
         rules = Rules(hosts=frozenset({"hooks.example.com"}))
         outgoing = Outgoing(rules=rules, poster=Poster(rules), key=b"k" * 32)  # nothing sends in here
         rung = Incoming(secret=lambda: b"s" * 32, wake=lambda model: None, look=lambda: None)
-        world = World(workspace, root, policy, outgoing=outgoing, registry=rung)
+        world = World(
+            workspace,
+            root,
+            policy,
+            outgoing=outgoing,
+            registry=rung,
+            depot=Depot(incoming=root / "incoming"),
+            scans=root / "scans",
+        )
+        (root / "scans").mkdir()
         world.people[ROBOT] = Person(world.client, token_for(workspace, ROBOT, "service"), ROBOT)
         populate(world)
         with listen("127.0.0.1:0") as listener:
@@ -107,6 +117,7 @@ class Dice:
         self.updates = [item["id"] for item in listed]
         self.digest = world.policy.digest
         self.request = world.ola.get("/v1/requests").json()["items"][0]["id"]
+        self.run = next(item["run"] for item in listed if item["run"])
         self.auditor = {"Authorization": f"Bearer {world.ola.token}"}
         self.admin = {"Authorization": f"Bearer {world.ada.token}"}
         hook = {"url": "https://hooks.example.com/x", "events": ["update.promoted"]}
@@ -125,6 +136,8 @@ class Dice:
             "request_id": self.request,
             "webhook_id": self.webhook,
             "delivery_id": self.delivery,
+            "run_id": self.run,
+            "scan": "nothing",
         }
         for name in case.path_parameters or {}:
             case.path_parameters[name] = known[name]
@@ -135,7 +148,8 @@ class Dice:
             path = f"/v1/requests/{self.request}"
         if "/webhooks/" in case.path:
             path = f"/v1/webhooks/{self.webhook}"
-        if case.method == "POST" and case.path_parameters:
+        unseen = case.path.startswith(("/v1/uploads", "/v1/quarantine"))
+        if case.method == "POST" and case.path_parameters and not unseen:
             seen = requests.get(
                 self.url + path, headers=self.admin if "/webhooks/" in path else self.auditor, timeout=30
             )

@@ -173,8 +173,8 @@ def anchor_asked(world, update, *, who="dana", reason="It is better."):
     return asked.json()["id"]
 
 
-def gallery(root, more=""):
+def gallery(root, more="", **settings):
     """Open a gallery below a folder; ``more`` is added to its policy."""
     policy = gallery_policy(more)
     workspace = quick_workspace(root, FakeRegistry(root=root / "registry"), policies=(policy,))
-    return Gallery(dataclasses.replace(workspace, catalogue=CATALOGUE), root, policy)
+    return Gallery(dataclasses.replace(workspace, catalogue=CATALOGUE), root, policy, **settings)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -82,8 +83,6 @@ def test_the_verdict_is_decided_anew_once_enough_people_accepted(world, review):
 
 
 def test_approvals_given_before_count_no_more(world, review):
-    approved = dataclasses.replace(world.policy, approvals=dataclasses.replace(world.policy.approvals, required=1))
-    assert approved.digest == world.policy.digest
     give(world, review)
     with world.workspace.store.reading() as session:
         run, _verdict, binding = binding_of(session, updates.require(session, review))
@@ -268,3 +267,28 @@ def test_an_update_that_nobody_decides_about_is_not_accepted(world, review):
 
     with pytest.raises(StateError, match="APPROVED"):
         give(world, review, "ada")
+
+
+def test_two_who_accept_at_once_make_one_new_verdict(world):
+    update = world.update("racing", private=[["row-3", "holds an address"]])
+    gate, failed = threading.Barrier(4), []
+
+    def accept(who):
+        gate.wait()
+        try:
+            give(world, update, who)
+        except (NotEntitled, StateError) as error:
+            failed.append(type(error))
+
+    threads = [threading.Thread(target=accept, args=(who,)) for who in ("ada", "abe", "ada", "abe")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(failed) == 2
+    assert events_of(world.workspace, update).count("verdict.decided") == 2
+    assert events_of(world.workspace, update).count("waiver.given") == 2
+    verdict = verdict_of(world, update)[1]
+    assert (verdict.outcome, len(verdict.waived[0].ids)) == (Outcome.ADMIT, 2)
+    assert replay(world.workspace, update).same

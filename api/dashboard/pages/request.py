@@ -1,6 +1,7 @@
 """One request beside ordinary promotions: what is asked for and why, who agreed, and the form to decide with."""
 
 import shlex
+from typing import Final
 from urllib.parse import quote
 
 from starlette.responses import RedirectResponse, Response
@@ -15,6 +16,14 @@ from api.routes import requests, updates
 from api.shapes.decisions import RequestOut
 from api.shapes.updates import UpdateOut
 from gatekeeper.core.errors import GatekeeperError
+
+_WORDS: Final = {
+    "anchor": "Move the anchor to",
+    "break-glass": "Break the glass for",
+    "review": "Keep, over its verdict,",
+    "rollback": "Go back to",
+    "revoke": "Revoke",
+}
 
 
 def request(visit: Visit) -> Response:
@@ -49,7 +58,8 @@ def _shown(visit: Visit, *, problem: ProblemOut | None = None) -> Response:
     return show(
         visit,
         "request",
-        title=f"{asked.action} of {row.name or row.id}",
+        title=f"{_WORDS.get(asked.action, asked.action)} {row.name or row.id}",
+        what=_WORDS.get(asked.action, asked.action),
         status=200 if problem is None else problem.status,
         asked=asked,
         update=row,
