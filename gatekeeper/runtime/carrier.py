@@ -245,7 +245,7 @@ class Carrier:
 
     @property
     def _shards(self) -> Path:
-        return self._workspace.evidence_dir / self.run_id / ".shards"
+        return shards_folder(self._workspace, self.run_id)
 
     def _keep(self, gate: str, shard: KeptShard) -> None:
         """Write down that a part of a gate is done."""
@@ -294,6 +294,11 @@ class Carrier:
             queue.end(session, row, state, error=error)
             queue.note(session, row, said, detail=verdict.outcome.name if verdict else None)
         shutil.rmtree(self._shards, ignore_errors=True)
+
+
+def shards_folder(workspace: Workspace, run_id: str) -> Path:
+    """Return where the parts of a run's long gates lie."""
+    return workspace.evidence_dir / run_id / ".shards"
 
 
 def _without(report: GateReport, began: float) -> GateRun:
