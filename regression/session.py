@@ -355,7 +355,11 @@ class Session:
 
     def _about(self, ref: ModelRef) -> dict[str, Any]:
         if self._executor is not None:
-            return self._executor.about(ref, self.dtype)
+            about = self._executor.about(ref, self.dtype)
+            # Under another model's key an answer would count as that model's, here and in every later evaluation.
+            if about.get("model") != ref.digest:
+                raise ShardError("an evaluator speaks of another model than it was asked about.")
+            return about
         return circumstances(ref, engine=ENGINE, dtype=self.dtype, device=self.device, fused=self._fuses(ref))
 
     def _fuses(self, ref: ModelRef) -> bool:

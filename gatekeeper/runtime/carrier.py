@@ -256,7 +256,7 @@ class Carrier:
 
     @property
     def _shards(self) -> Path:
-        return self._workspace.evidence_dir / self.run_id / ".shards"
+        return shards_folder(self._workspace, self.run_id)
 
     def _keep(self, gate: str, shard: KeptShard) -> None:
         """Write down that a part of a gate is done."""
@@ -307,6 +307,11 @@ class Carrier:
         shutil.rmtree(self._shards, ignore_errors=True)
         if self._span is not None:
             self._span.tell(ended=said)
+
+
+def shards_folder(workspace: Workspace, run_id: str) -> Path:
+    """Return where the parts of a run's long gates lie."""
+    return workspace.evidence_dir / run_id / ".shards"
 
 
 def _without(report: GateReport, began: float) -> GateRun:

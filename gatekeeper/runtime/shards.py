@@ -6,6 +6,7 @@ Whoever goes on with the run gets those names and digests; a file that is not as
 
 import hashlib
 import os
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +23,7 @@ class FolderShards(Shards):
 
     def __init__(self, tell: Callable[[KeptShard], None]) -> None:
         self._tell = tell
+        self._turn = threading.Lock()
         self._folder: Path | None = None
         self._kept: dict[str, str] = {}
 
@@ -62,8 +64,9 @@ class FolderShards(Shards):
             with suppress(OSError):
                 draft.unlink()
             return
-        self._kept[known_as] = sha256_bytes(body)
-        self._tell(KeptShard(name=known_as, digest=sha256_bytes(body), says=says[:_MOST_SAID]))
+        with self._turn:  # two lines must not stand in one another
+            self._kept[known_as] = sha256_bytes(body)
+            self._tell(KeptShard(name=known_as, digest=sha256_bytes(body), says=says[:_MOST_SAID]))
 
 
 def _file_name(name: str) -> str:

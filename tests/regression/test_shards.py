@@ -181,12 +181,30 @@ def test_a_machine_with_other_arithmetic_refuses(refs, long, monkeypatch):
         session.evaluate(refs["champion"], long["knowledge"])
 
 
+def test_who_speaks_of_another_model_is_not_believed(tmp_path, refs, long):
+    elsewhere = Elsewhere()
+    champion = elsewhere.session.circumstances(refs["champion"])
+    with Session(tmp_path, **SMALL) as here:
+        here.evaluate(refs["champion"], long["knowledge"])
+    elsewhere.about = lambda ref, dtype: champion
+
+    # Believed, it would find the champion's answers in the cache, and the candidate would have lost nothing.
+    with (
+        Session(tmp_path, executor=elsewhere, **SMALL) as session,
+        pytest.raises(ShardError, match="another model"),
+    ):
+        session.evaluate(refs["forgetful"], long["knowledge"])
+
+
 def test_a_machine_that_sees_other_files_refuses(own_copy, refs, long):
     elsewhere = Elsewhere()
-    about = elsewhere.session.circumstances(refs["champion"])
-    elsewhere.about = lambda ref, dtype: about
-    weights = own_copy.adapter / "adapter_model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
+    weights, run = own_copy.adapter / "adapter_model.safetensors", elsewhere.run
+
+    def other_files(tasks):
+        weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
+        yield from run(tasks)
+
+    elsewhere.run = other_files
 
     with Session(None, executor=elsewhere, **SMALL) as session, pytest.raises(ShardError, match="are not those"):
         session.evaluate(ModelRef(base=own_copy.base, adapter=own_copy.adapter), long["knowledge"])

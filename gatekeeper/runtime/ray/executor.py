@@ -25,6 +25,8 @@ _SILENT = 30.0
 """Seconds without a beat after which a driver counts as hung."""
 _PAUSES = (0.5, 1.0, 2.0, 5.0)
 _PIECE = 1 << 20
+_MOST = 1 << 30
+"""Bytes of one message."""
 
 
 class RayExecutor:
@@ -154,6 +156,8 @@ class RayExecutor:
                 self._stop()
                 return None
             self._heard += piece
+            if len(self._heard) > _MOST:
+                raise ShardError("what came back from the cluster is larger than any shard.")
         first, found, rest = self._heard.partition(b"\n")
         if not found:
             return None
