@@ -51,7 +51,7 @@ def serve(
         raise UsageError(f"--incoming {incoming} is not a folder.", hint="Make it first.")
     if workers > 1 and settings.runtime != "queue":
         raise UsageError(
-            "Several processes answer only where workers evaluate: an evaluation in one of them is unknown to the rest.",
+            "Several processes answer only where workers evaluate: the others know nothing of an evaluation in one.",
             hint='Set runtime = "queue" in gatekeeper.toml and start gatekeeper worker, or leave --workers out.',
         )
     with workspace(settings, reach=False) as opened:
