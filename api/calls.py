@@ -141,7 +141,11 @@ Here = Annotated[Call, Depends(call_of)]
 
 def etag_of(model: BaseModel) -> str:
     """Return the strong ETag of what is sent: the same exactly when every byte is."""
-    return f'"{hashlib.sha256(model.model_dump_json().encode()).hexdigest()[:32]}"'
+    return _etag(model.model_dump_json().encode())
+
+
+def _etag(body: bytes) -> str:
+    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
 
 
 def answer(
@@ -162,12 +166,13 @@ def answer(
         headers: more of them.
     """
     more = dict(headers or {})
+    body = model.model_dump_json().encode()
     if tagged:
-        more["ETag"] = etag_of(model)
+        more["ETag"] = _etag(body)
         seen = {each.strip() for each in (call.if_none_match or "").split(",")} if call is not None else set()
         if more["ETag"] in seen:
             return Response(status_code=304, headers=more)
-    return Response(model.model_dump_json(), status_code=status, media_type="application/json", headers=more)
+    return Response(body, status_code=status, media_type="application/json", headers=more)
 
 
 def _again(claim: answers.Claim) -> Response:

@@ -10,7 +10,7 @@ from api.payloads import SeenIn
 from api.permissions import project_roles
 from api.problems import Problem
 from api.shapes.updates import UpdateOut
-from api.views import digests_out, update_out
+from api.views import update_out
 from gatekeeper.core.errors import GatekeeperError, InputError, PolicyError, UsageError
 from gatekeeper.core.verdict import Verdict
 from gatekeeper.pipeline.workspace import Workspace
@@ -92,14 +92,9 @@ def require_seen(workspace: Workspace, call: Call, update_id: str, seen: SeenIn 
     Raises:
         Problem: they did not.
     """
-    call.require_match(etag_of(seen_now(workspace, call, update_id)))
-    if seen is None:
-        return
-    with workspace.store.reading() as session:
-        row = updates.require(session, update_id)
-        run = runs.newest(session, row.id)
-        now = digests_out(row, None if run is None else runs.verdict(session, run.id))
-    if now.model_dump() != seen.model_dump():
+    now = seen_now(workspace, call, update_id)
+    call.require_match(etag_of(now))
+    if seen is not None and now.digests.model_dump() != seen.model_dump():
         raise Problem(
             "stale-view",
             "The digests in view are not those of the update now: what was decided about is something else.",

@@ -10,6 +10,7 @@ from api.guard import guarded_router
 from api.problems import Problem
 from api.shapes.ledger import CheckpointOut, ConsistencyOut, EntriesOut, EntryOut, ProofOut
 from audits.ledger import proofs
+from audits.ledger.note import parse_note, verifier_key, verify_note
 from audits.ledger.tlog_proof import proof_text
 from gatekeeper.core.errors import StateError
 from gatekeeper.pipeline.passports import checkpoint as signed_checkpoint
@@ -61,7 +62,7 @@ def prove(seq: Number, call: Here) -> Response:
     store = call.service.workspace.store
     with store.reading() as session:
         _require(entries.find(session, seq))
-    size, note = _checkpoint(call)
+    size, note = _checkpoint_over(call, seq)
     with store.reading() as session:
         entry = _require(entries.find(session, seq))
         text = proof_text(index=seq, leaf=entry.leaf, proof=proofs.prove(session, seq, size), note=note)
@@ -77,6 +78,18 @@ def consistency(call: Here, old: Size, new: Size) -> Response:
     return answer(
         ConsistencyOut(old=old, new=new, old_root=roots[0], new_root=roots[1], proof=[each.hex() for each in proof])
     )
+
+
+def _checkpoint_over(call: Call, seq: int) -> tuple[int, str]:
+    """Return a checkpoint over an entry: the last one, where long enough and of the present key, else a new one."""
+    workspace = call.service.workspace
+    notary = workspace.notary
+    with workspace.store.reading() as session:
+        last = checkpoints.latest(session, cosignatures=notary.trust.quorum)
+    if last is None or last.size <= seq:
+        return _checkpoint(call)
+    present = verify_note(parse_note(last.note), verifier_key(notary.trust.origin, notary.log))
+    return (last.size, last.note) if present else _checkpoint(call)
 
 
 def _checkpoint(call: Call) -> tuple[int, str]:

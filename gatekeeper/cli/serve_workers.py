@@ -1,8 +1,8 @@
 """Several processes behind one address: each opens the project for itself and answers its share of connections.
 
 The processes share what lies in the database and in files: tokens, kept answers, the ledger, who is next to write.
-What a process holds alone is said in ``docs/api.md``. The system spreads connections over them. When one of them ends by
-itself, all are ended: whoever started the service starts it again, with as many as were asked for.
+What a process holds alone is said in ``docs/api.md``. The system spreads connections over them. When one of them ends
+by itself, all are ended: whoever started the service starts it again, with as many as were asked for.
 """
 
 import multiprocessing
@@ -84,13 +84,8 @@ def run_workers(work: Work, sockets: list[socket.socket]) -> None:
 
 def _first_ended(processes: Sequence[BaseProcess], told: socket.socket) -> list[BaseProcess]:
     """Wait until somebody tells to end, or a process ends by itself; return those that did."""
-    wait([told, *(each.sentinel for each in processes)])
-    told.setblocking(False)
-    try:
-        told.recv(1)
-    except BlockingIOError:
-        return [each for each in processes if not each.is_alive()]
-    return []
+    ready = wait([told, *(each.sentinel for each in processes)])
+    return [] if told in ready else [each for each in processes if each.sentinel in ready]
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from gatekeeper.core.digests import Digest, sha256_bytes
 from gatekeeper.core.errors import InputError, UsageError, VerificationError
@@ -19,6 +20,8 @@ from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.registry.port import MODEL_FOLDER, Card
 from gatekeeper.store import promotions, updates
 from gatekeeper.store.tables import PromotionRow, PromotionState
+
+_BASE_NOTE: Final = "base.txt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,13 +86,14 @@ def reference(workspace: Workspace, model: str, alias: str) -> Reference | None:
     if version is None:
         return None
     require_promoted(workspace, model, alias, version)
-    kept = _folder(workspace, model, version) / MODEL_FOLDER
-    if kept.is_dir():
-        artifact = read_artifact(kept, _card(workspace, model, version).base_path)
-        if artifact.manifest.digest == promoted_digest(workspace, model, version):
+    folder, promoted = _folder(workspace, model, version), promoted_digest(workspace, model, version)
+    kept, base = folder / MODEL_FOLDER, _noted_base(folder)
+    if kept.is_dir() and (base is None or base.is_dir()):
+        artifact = read_artifact(kept, base)
+        if artifact.manifest.digest == promoted:
             return Reference(version=version, artifact=artifact)
     found = fetch(workspace, model, version)
-    if found.artifact.manifest.digest != promoted_digest(workspace, model, version):
+    if found.artifact.manifest.digest != promoted:
         raise VerificationError(
             f"Version {version} of {model} does not hold the bytes that were promoted.",
             hint="Somebody changed the stored artifact or its base model: restore them before judging any update.",
@@ -133,6 +137,8 @@ def fetch(workspace: Workspace, model: str, version: str) -> Reference:
         if not kept.is_dir() or read_artifact(kept, card.base_path).manifest.digest != artifact.manifest.digest:
             shutil.rmtree(kept, ignore_errors=True)
             shutil.move(fetched, kept)
+    if card.base_path is not None:
+        (folder / _BASE_NOTE).write_text(str(card.base_path), encoding="utf-8")
     return Reference(version=version, artifact=dataclasses.replace(artifact, path=kept))
 
 
@@ -170,6 +176,17 @@ def stored_digest(workspace: Workspace, model: str, version: str, base: Path | N
     with tempfile.TemporaryDirectory(dir=workspace.versions_dir, prefix=".hashing-") as draft:
         fetched = workspace.registry.fetch(model, version, into=Path(draft))
         return read_artifact(fetched, base).manifest.digest
+
+
+def _noted_base(folder: Path) -> Path | None:
+    """Return where the base of a kept copy was when it was fetched; ``None`` without one, or without a note.
+
+    It spares asking the registry for the version's card, and is no evidence: a wrong note gives another digest.
+    """
+    try:
+        return Path((folder / _BASE_NOTE).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def _card(workspace: Workspace, model: str, version: str) -> Card:

@@ -4,12 +4,20 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
-from sqlalchemy import delete, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from gatekeeper.core.digests import Digest
 from gatekeeper.store.tables import AnswerRow
+
+# Made once: making a statement takes longer than carrying it out.
+_DELETED: Final = delete(AnswerRow).where(AnswerRow.expires <= bindparam("now"))
+_KNOWN: Final = select(AnswerRow.request, AnswerRow.status, AnswerRow.headers, AnswerRow.media, AnswerRow.body).where(
+    AnswerRow.holder == bindparam("holder"), AnswerRow.key == bindparam("key")
+)
+_CLAIMED: Final = insert(AnswerRow)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +53,8 @@ def claim(session: Session, *, holder: str, key: str, request: Digest, now: date
         now: the present moment.
         patience: after so long without an answer, whoever had the key counts as dead.
     """
-    session.execute(delete(AnswerRow).where(AnswerRow.expires <= now))
-    row = session.get(AnswerRow, (holder, key))
+    session.execute(_DELETED, {"now": now})
+    row = session.execute(_KNOWN, {"holder": holder, "key": key}).one_or_none()
     if row is not None:
         kept = None
         if row.status is not None:
@@ -59,21 +67,21 @@ def claim(session: Session, *, holder: str, key: str, request: Digest, now: date
             )
         return Claim(mine=None, same=row.request == request, kept=kept)
     mine = secrets.token_hex(16)
-    session.add(
-        AnswerRow(
-            holder=holder,
-            key=key,
-            request=request,
-            claim=mine,
-            status=None,
-            headers={},
-            media=None,
-            body=None,
-            begun=now,
-            expires=now + patience,
-        )
+    session.execute(
+        _CLAIMED,
+        {
+            "holder": holder,
+            "key": key,
+            "request": request,
+            "claim": mine,
+            "status": None,
+            "headers": {},
+            "media": None,
+            "body": None,
+            "begun": now,
+            "expires": now + patience,
+        },
     )
-    session.flush()
     return Claim(mine=mine)
 
 

@@ -6,6 +6,7 @@ whatever process it comes from.
 
 import secrets
 from datetime import UTC, datetime
+from typing import Final
 
 from sqlalchemy import Select, select, update
 from sqlalchemy.exc import IntegrityError
@@ -14,6 +15,9 @@ from sqlalchemy.orm import Session
 from gatekeeper.core.errors import PromotionConflict, StateError
 from gatekeeper.store.tables import PromotionKind, PromotionRow, PromotionState
 
+_UNFINISHED: Final = (
+    select(PromotionRow.id).where(PromotionRow.state.in_((PromotionState.PROMOTING, PromotionState.FAILED))).limit(1)
+)
 _NEWEST = (PromotionRow.intent_seq.desc().nulls_last(), PromotionRow.finished.desc(), PromotionRow.id)
 
 
@@ -146,9 +150,7 @@ def all_under_way(session: Session) -> list[PromotionRow]:
 
 def any_unfinished(session: Session) -> bool:
     """Return whether any attempt is under way, or was given up."""
-    unfinished = (PromotionState.PROMOTING, PromotionState.FAILED)
-    query = select(PromotionRow.id).where(PromotionRow.state.in_(unfinished)).limit(1)
-    return session.execute(query).first() is not None
+    return session.execute(_UNFINISHED).first() is not None
 
 
 def of_update(session: Session, update_id: str) -> list[PromotionRow]:

@@ -6,13 +6,41 @@ Rows that are long, such as a run's whole policy, stay in the database.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
-from sqlalchemy import Text, select, type_coerce
+from sqlalchemy import Text, bindparam, select, type_coerce
 from sqlalchemy.orm import Session
 
 from gatekeeper.core.verdict import Verdict
 from gatekeeper.store.runs import checked_verdict
 from gatekeeper.store.tables import ApprovalRow, Decision, PersonRow, RunRow, UpdateRow, VerdictRow
+
+_NAMES: Final = select(PersonRow.pseudonym, PersonRow.display_name).where(
+    PersonRow.pseudonym.in_(bindparam("pseudonyms", expanding=True))
+)
+"""Made once, as are the others: making a statement takes longer than carrying it out."""
+_LATEST: Final = (
+    select(
+        RunRow.update_id,
+        RunRow.id,
+        RunRow.started,
+        RunRow.finished,
+        VerdictRow.outcome,
+        VerdictRow.errored,
+        VerdictRow.evidence_digest,
+        type_coerce(VerdictRow.verdict, Text).label("text"),
+    )
+    .join(VerdictRow, VerdictRow.run_id == RunRow.id, isouter=True)
+    .where(RunRow.update_id.in_(bindparam("ids", expanding=True)))
+    .order_by(RunRow.started.desc(), RunRow.id)
+)
+_CONSENTS: Final = select(
+    ApprovalRow.run_id, ApprovalRow.update_digest, ApprovalRow.policy_digest, ApprovalRow.evidence_digest
+).where(
+    ApprovalRow.run_id.in_(bindparam("runs", expanding=True)),
+    ApprovalRow.decision == Decision.APPROVE,
+    ApprovalRow.expires > bindparam("now"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,29 +112,14 @@ def _environments(session: Session, ids: Collection[str]) -> dict[str, object]:
 
 
 def _names(session: Session, pseudonyms: Collection[str]) -> dict[str, str]:
-    query = select(PersonRow.pseudonym, PersonRow.display_name).where(PersonRow.pseudonym.in_(pseudonyms))
-    return {row.pseudonym: row.display_name for row in session.execute(query)}
+    found = session.execute(_NAMES, {"pseudonyms": list(pseudonyms)})
+    return {row.pseudonym: row.display_name for row in found}
 
 
 def _latest(session: Session, ids: Collection[str]) -> dict[str, tuple[str, datetime, Verdict | None]]:
     """Return the newest run of each update that has one, with its verdict."""
-    query = (
-        select(
-            RunRow.update_id,
-            RunRow.id,
-            RunRow.started,
-            RunRow.finished,
-            VerdictRow.outcome,
-            VerdictRow.errored,
-            VerdictRow.evidence_digest,
-            type_coerce(VerdictRow.verdict, Text).label("text"),
-        )
-        .join(VerdictRow, VerdictRow.run_id == RunRow.id, isouter=True)
-        .where(RunRow.update_id.in_(ids))
-        .order_by(RunRow.started.desc(), RunRow.id)
-    )
     found: dict[str, tuple[str, datetime, Verdict | None]] = {}
-    for row in session.execute(query):
+    for row in session.execute(_LATEST, {"ids": list(ids)}):
         if row.update_id not in found:
             verdict = None
             if row.text is not None:
@@ -126,11 +139,8 @@ def _given(session: Session, latest: dict[str, tuple[str, datetime, Verdict | No
     }
     if not wanted:
         return {}
-    query = select(
-        ApprovalRow.run_id, ApprovalRow.update_digest, ApprovalRow.policy_digest, ApprovalRow.evidence_digest
-    ).where(ApprovalRow.run_id.in_(wanted), ApprovalRow.decision == Decision.APPROVE, ApprovalRow.expires > now)
     found: dict[str, int] = {}
-    for row in session.execute(query):
+    for row in session.execute(_CONSENTS, {"runs": list(wanted), "now": now}):
         if (row.update_digest, row.policy_digest, row.evidence_digest) == wanted[row.run_id]:
             found[row.run_id] = found.get(row.run_id, 0) + 1
     return found

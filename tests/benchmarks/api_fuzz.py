@@ -70,6 +70,7 @@ def running():
         rules = Rules(hosts=frozenset({"hooks.example.com"}))
         outgoing = Outgoing(rules=rules, poster=Poster(rules), key=b"k" * 32)  # nothing sends in here
         rung = Incoming(secret=lambda: b"s" * 32, wake=lambda model: None, look=lambda: None)
+        (root / "scans").mkdir()
         world = World(
             workspace,
             root,
@@ -79,7 +80,7 @@ def running():
             depot=Depot(incoming=root / "incoming"),
             scans=root / "scans",
         )
-        (root / "scans").mkdir()
+
         world.people[ROBOT] = Person(world.client, token_for(workspace, ROBOT, "service"), ROBOT)
         populate(world)
         with listen("127.0.0.1:0") as listener:
