@@ -184,7 +184,7 @@ def measured(workers: int, gates: list[str], rows: Path, count: int) -> dict[str
     }
 
 
-def _first_touch(count: int, workers: int):  # noqa: ANN202 - a task
+def _first_touch(count: int, workers: int):
     from gatekeeper.core.row_work import RowTask
 
     chunk = max(1, count // (4 * workers))
