@@ -7,6 +7,7 @@ service.
 import ipaddress
 import json
 import logging
+import time
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ log: Final = logging.getLogger("gatekeeper.api.federation")
 
 _MOST_BYTES: Final = 1 << 20
 _SECONDS: Final = 5.0
+"""Longest silence, and half of the longest answer."""
 _LONGEST: Final = 2000
 
 
@@ -95,7 +97,7 @@ class Fetcher:
     ) -> tuple[int, Mapping[str, object]]:
         if not safe_address(url):
             raise unanswered(url, "no address that is asked")
-        content = b""
+        content, latest = b"", time.monotonic() + 2 * _SECONDS
         local = is_this_machine(urlsplit(url).hostname)
         try:
             with (
@@ -106,7 +108,7 @@ class Fetcher:
             ):
                 for part in response.iter_bytes():
                     content += part
-                    if len(content) > _MOST_BYTES:
+                    if len(content) > _MOST_BYTES or time.monotonic() > latest:
                         raise unanswered(url, "an answer that is too long")
                 status = response.status_code
             read = json.loads(content.decode())

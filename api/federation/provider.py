@@ -27,6 +27,7 @@ from api.problems import Problem
 FLOW_LASTS: Final = timedelta(minutes=10)
 """Longest time between the two halves of a log-in."""
 _METADATA_KEPT: Final = timedelta(hours=1)
+_ASKED_EVERY: Final = timedelta(seconds=10)
 _ISSUED_WITHIN: Final = timedelta(minutes=10)
 _LONGEST: Final = 2000
 
@@ -79,6 +80,7 @@ class Provider:
         self._lock = threading.Lock()
         self._metadata: Mapping[str, object] = {}
         self._read: datetime | None = None
+        self._asked: datetime | None = None
         self._keys = Keys(lambda: self._fetcher.get(self._endpoint("jwks_uri")), now=now)
 
     def metadata(self) -> Mapping[str, object]:
@@ -90,6 +92,10 @@ class Provider:
         with self._lock:
             moment = self._now()
             if self._read is None or moment - self._read >= _METADATA_KEPT:
+                if self._asked is not None and timedelta() <= moment - self._asked < _ASKED_EVERY:
+                    # Whoever waited for the lock meanwhile is not kept waiting for another silence.
+                    raise unanswered(self.settings.issuer, "it did not a moment ago")
+                self._asked = moment
                 url = self.settings.issuer.rstrip("/") + "/.well-known/openid-configuration"
                 found = self._fetcher.get(url)
                 methods, kinds = found.get("code_challenge_methods_supported"), found.get("response_types_supported")

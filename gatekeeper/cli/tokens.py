@@ -13,7 +13,7 @@ from gatekeeper.cli.screen import console, print_json
 from gatekeeper.cli.settings import load_settings
 from gatekeeper.core.errors import UsageError
 from gatekeeper.pipeline.tokens import end_token, make_token
-from gatekeeper.store import people, tokens
+from gatekeeper.store import people, sessions, tokens
 
 LONGEST_DAYS = 366
 
@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
     group.command("create")(create)
     group.command("list")(list_tokens)
     group.command("revoke")(revoke)
+    group.command("sign-out")(sign_out)
     app.add_typer(group, name="token")
 
 
@@ -137,3 +138,18 @@ def _require_held(person: str, wanted: frozenset[str], held: frozenset[str]) -> 
             f"{person} does not hold the role {word} in principals.toml.",
             hint="One of " + ", ".join(sorted(held)) + ".",
         )
+
+
+def sign_out(
+    person: Annotated[str, typer.Option("--for", help="Whose sessions end: a name of principals.toml.")],
+    as_json: Json = False,
+) -> int:
+    """End every session of somebody on the pages, and every token of their log-ins, at once."""
+    with workspace(load_settings(), reach=False) as opened, opened.store.transaction() as session:
+        holder = opened.pseudonym(session, person)
+        ended = 0 if holder is None else sessions.end_all(session, holder, now=datetime.now(UTC))
+    if as_json:
+        print_json({"person": person, "ended": ended})
+    else:
+        console(as_json=False).print(f"{ended} sessions of {person} ended.", markup=False)
+    return 0

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from gatekeeper.core.digests import Digest, Plain
@@ -106,15 +106,6 @@ def end_all(session: Session, holder: str, *, now: datetime) -> int:
     """End every session of one person; return how many that were."""
     query = update(SessionRow).where(SessionRow.holder == holder, SessionRow.ended.is_(None), SessionRow.ends > now)
     return len(list(session.scalars(query.values(ended=now).returning(SessionRow.id))))
-
-
-def count(session: Session, holder: str, *, now: datetime) -> int:
-    """Return how many sessions of one person have not ended."""
-    query = select(func.count()).select_from(SessionRow)
-    counted = session.scalar(
-        query.where(SessionRow.holder == holder, SessionRow.ended.is_(None), SessionRow.ends > now)
-    )
-    return counted or 0
 
 
 def spend(session: Session, digest: Digest, *, now: datetime, expires: datetime) -> bool:

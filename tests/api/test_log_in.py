@@ -354,6 +354,20 @@ def test_a_provider_that_is_down_keeps_nobody_with_a_token_out(browser, provider
     assert browser.sign_in(world.dana.token).status_code == 303
 
 
+def test_a_provider_that_is_down_is_asked_once_in_ten_seconds(browser, provider, world):
+    clock = {"now": datetime.now(UTC)}
+    provider_of(world)._now = lambda: clock["now"]
+    provider.down = True
+
+    answers = [browser.get("/sign-in/provider").status_code for _ in range(5)]
+    asked = len(provider.asked)
+    provider.down = False
+    clock["now"] += timedelta(seconds=10)
+
+    assert (answers, asked) == ([503] * 5, 1)
+    assert browser.get("/sign-in/provider").status_code == 303
+
+
 def test_a_provider_that_goes_down_on_the_way_lets_nobody_in(browser, provider):
     answer = provider.log_in(begun(browser))
     provider.down = True

@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from api.dashboard.sessions import Sessions
 from audits.passport.trust import load_trust
 from gatekeeper.cli.log_in import told
 from gatekeeper.cli.main import run
@@ -226,3 +227,19 @@ def test_the_command_ends_with_usage(project, capsys):
 
     assert run(["serve", "--port", "0", "--json"]) == 64
     assert "no https address" in json.loads(capsys.readouterr().out)["error"]["message"]
+
+
+def test_an_administrator_ends_every_session_of_somebody(project, capsys):
+    write(project, log_in=None)
+    with workspace(load_settings(), reach=False) as opened:
+        with opened.store.transaction() as session:
+            holders = {name: opened.remember(session, name) for name in ("zelda", "dana")}
+        sessions = Sessions(opened.store)
+        held = {name: [sessions.begin(holder, log_in={}) for _ in range(2)] for name, holder in holders.items()}
+        capsys.readouterr()
+
+        assert run(["token", "sign-out", "--for", "dana", "--json"]) == 0
+
+        assert json.loads(capsys.readouterr().out) == {"person": "dana", "ended": 2}
+        assert [sessions.find(each) for each in held["dana"]] == [None, None]
+        assert all(sessions.find(each) for each in held["zelda"])
