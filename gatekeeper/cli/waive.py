@@ -9,7 +9,8 @@ from gatekeeper.cli.screen import console, print_json
 from gatekeeper.cli.settings import load_settings
 from gatekeeper.core.errors import UsageError
 from gatekeeper.pipeline.standing import binding_of
-from gatekeeper.pipeline.waivers.give import Acceptable, acceptable
+from gatekeeper.pipeline.waivers.anew import Acceptable
+from gatekeeper.pipeline.waivers.give import acceptable
 from gatekeeper.pipeline.waivers.give import waive as accept
 from gatekeeper.store import updates
 
