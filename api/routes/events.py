@@ -22,8 +22,11 @@ router = guarded_router()
 Source: TypeAlias = Callable[[int], Awaitable[tuple[list[Told], bool]]]
 """Gives the events after a number, and whether the last one is among all there are."""
 
+_MEDIA: Final = "text/event-stream"
 _LOOK_EVERY: Final = 0.2
-"""Seconds."""
+"""Seconds between two looks at an evaluation of this process."""
+_ASK_EVERY: Final = 1.0
+"""Seconds between two questions to the database."""
 _EVENT: Final = {
     "type": "object",
     "required": ["id", "event", "data"],
@@ -65,10 +68,11 @@ async def events(
         raise Problem("busy", "Too many listen already.", hint="GET /v1/updates/{update_id} now and then.")
     heard = int(last_event_id or 0)
     if found is not None:
-        return StreamingResponse(_stream(call, _here(found), heard), media_type="text/event-stream")
+        return StreamingResponse(_stream(call, _here(found), heard, every=_LOOK_EVERY), media_type=_MEDIA)
     if run_id is None:
         raise RuntimeError("nothing to listen to")
-    return StreamingResponse(_stream(call, _away(call, update_id, run_id), heard), media_type="text/event-stream")
+    away = _away(call, update_id, run_id)
+    return StreamingResponse(_stream(call, away, heard, every=_ASK_EVERY), media_type=_MEDIA)
 
 
 def _queued(call: Call, update_id: str) -> str | None:
@@ -111,7 +115,7 @@ def _facts(row: QueueEventRow) -> dict[str, object]:
     return {name: value for name, value in facts.items() if value is not None}
 
 
-async def _stream(call: Call, after: Source, heard: int) -> AsyncIterator[str]:
+async def _stream(call: Call, after: Source, heard: int, *, every: float) -> AsyncIterator[str]:
     silent = 0.0
     call.service.listening += 1
     try:
@@ -122,8 +126,8 @@ async def _stream(call: Call, after: Source, heard: int) -> AsyncIterator[str]:
                 yield _text(each)
             if ended:
                 return
-            await asyncio.sleep(_LOOK_EVERY)
-            silent += _LOOK_EVERY
+            await asyncio.sleep(every)
+            silent += every
             if silent >= _SAY_SOMETHING_EVERY:
                 silent = 0.0
                 yield ": still going on\n\n"

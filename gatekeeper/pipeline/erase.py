@@ -20,7 +20,7 @@ from audits.ledger.log import append
 from gatekeeper.core.errors import NotEntitled, StateError, UsageError
 from gatekeeper.pipeline.submit import require_known
 from gatekeeper.pipeline.workspace import Workspace
-from gatekeeper.store import answers, approvals, entries, people, requests, texts, updates
+from gatekeeper.store import answers, approvals, entries, people, requests, texts, updates, waivers
 from gatekeeper.store.tables import Decision, UpdateRow
 
 PERSON = "person"
@@ -138,6 +138,7 @@ def _erase_texts(workspace: Workspace, subject: str, digests: Sequence[str], *, 
 def _parts(session: Session, row: UpdateRow) -> set[str]:
     """Return the pseudonyms of everybody who took part in an update."""
     found = {row.submitter} | {each.approver for each in approvals.of_update(session, row.id)}
+    found |= {each.approver for each in waivers.of_update(session, row.id)}
     for request in requests.of_update(session, row.id):
         found.add(request.opened_by)
         for decision in Decision:

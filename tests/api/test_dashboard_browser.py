@@ -2,7 +2,7 @@
 
 import pytest
 from chromium import Watch, chromium, listening, needs_chromium
-from gallery_world import HOSTILE, gallery
+from gallery_world import HOSTILE, anchor_asked, gallery
 from people import key_of
 from pipeline_views import state_of
 
@@ -21,6 +21,7 @@ PATHS = {
     "lineage": "/models/quick",
     "ledger": "/ledger",
     "entry": "/ledger/3",
+    "request": "/requests/{request}",
 }
 
 
@@ -29,8 +30,9 @@ def served(tmp_path_factory):
     """A gallery that listens, its address, and the ids of its updates."""
     world = gallery(tmp_path_factory.mktemp("browser"))
     world.live()
-    world.succeeded("weekly feedback", drift=-0.01)
+    live = world.succeeded("weekly feedback", drift=-0.01)
     ids = {
+        "request": anchor_asked(world, live, reason=HOSTILE),
         "waiting": world.update(HOSTILE, knowledge=-0.04, private=[(HOSTILE, HOSTILE)]),
         "blocked": world.update("a bad week", knowledge=-0.2),
     }

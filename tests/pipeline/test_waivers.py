@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from gallery_world import WAIVERS, gallery
-from people import PEOPLE, approve, key_of, person
+from people import PEOPLE, approve, key_of, person, trusting
 from pipeline_views import events_of, state_of
 from sqlalchemy import update as change
 
@@ -15,6 +15,7 @@ from audits.passport.check import check_passport
 from gatekeeper.core.errors import NotEntitled, StateError, UsageError, VerificationError
 from gatekeeper.core.states import State
 from gatekeeper.core.verdict import Outcome
+from gatekeeper.pipeline.erase import erase_person
 from gatekeeper.pipeline.promote import promote
 from gatekeeper.pipeline.replay import replay
 from gatekeeper.pipeline.revocations import signed_list
@@ -292,3 +293,13 @@ def test_two_who_accept_at_once_make_one_new_verdict(world):
     verdict = verdict_of(world, update)[1]
     assert (verdict.outcome, len(verdict.waived[0].ids)) == (Outcome.ADMIT, 2)
     assert replay(world.workspace, update).same
+
+
+def test_an_erased_person_does_not_accept_again_under_another_name(world, review):
+    give(world, review)
+    without = {name: each for name, each in PEOPLE.items() if name != "ada"}
+    erase_person(dataclasses.replace(world.workspace, principals=without), "ada", by="zelda")
+    people = {**without, "anna": person("anna", "admin")}
+
+    with pytest.raises(NotEntitled, match="was erased"):
+        give(world, review, "anna", workspace=trusting(dataclasses.replace(world.workspace, principals=people)))

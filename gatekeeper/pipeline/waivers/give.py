@@ -18,36 +18,25 @@ from audits.ledger.leaf import label
 from audits.ledger.log import append
 from audits.passport.decision import SignedDecision
 from audits.passport.dsse import key_id, parse_public
-from gatekeeper.core.digests import Digest, digest_of, sha256_bytes
+from gatekeeper.core.digests import sha256_bytes
 from gatekeeper.core.errors import NotEntitled, StateError, UsageError
 from gatekeeper.core.states import State
-from gatekeeper.core.verdict import Reason, Verdict, Waived
+from gatekeeper.core.verdict import Verdict
 from gatekeeper.pipeline.approve import require_own_key, rfc3339
 from gatekeeper.pipeline.erase import require_told_apart
-from gatekeeper.pipeline.outcome import state_after
 from gatekeeper.pipeline.parts import part_in
-from gatekeeper.pipeline.principal import ACTOR, CHAMPION
+from gatekeeper.pipeline.principal import CHAMPION
 from gatekeeper.pipeline.requests import require_role
 from gatekeeper.pipeline.signatures import SignedElsewhere, SigningKey, public_of, signed
 from gatekeeper.pipeline.standing import binding_of, require_current
-from gatekeeper.pipeline.waivers.counted import ACTION, about, ends_of, moment_of, require_waivers
+from gatekeeper.pipeline.waivers.anew import Acceptable, copy_evidence, decide_anew, section_of
+from gatekeeper.pipeline.waivers.counted import ACTION, about, moment_of
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import runs, texts, updates, waivers
 from gatekeeper.store.approvals import Binding
 from gatekeeper.store.tables import RunRow, UpdateRow
-from policies.decide import decide
-from policies.policy import Policy, Section, Waivable
+from policies.policy import Policy
 from policies.waivers import finding_of, waivable
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Acceptable:
-    """One reason of a verdict that the policy lets people accept."""
-
-    reason: Reason
-    finding: Digest
-    report_digest: Digest
-    rule: Waivable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,11 +73,6 @@ def acceptable(
         if (report := reports.get(reason.gate)) is not None
         and (rule := waivable(policy, reason, section=section)) is not None
     )
-
-
-def section_of(row: UpdateRow) -> Section:
-    """Return which list of the policy an evaluated update was held against."""
-    return "gates" if row.champion_version is not None else "certify"
 
 
 def waive(
@@ -154,8 +138,8 @@ def waive(
             )
             if accepted.given < accepted.required:
                 return accepted
-            _copy_evidence(workspace, run.id, run_id)
-            _decide_anew(workspace, session, row, run=run, found=found, run_id=run_id, policy=policy, moment=moment)
+            copy_evidence(workspace, run.id, run_id)
+            decide_anew(workspace, session, row, run=run, found=found, run_id=run_id, policy=policy, moment=moment)
     except BaseException:
         shutil.rmtree(workspace.evidence_dir / run_id, ignore_errors=True)
         raise
@@ -296,114 +280,3 @@ def _ends(key: SigningKey, row: UpdateRow, found: Acceptable, days: float | None
             hint="Ask for what is to be signed again.",
         )
     return ends
-
-
-def _decide_anew(
-    workspace: Workspace,
-    session: Session,
-    row: UpdateRow,
-    *,
-    run: RunRow,
-    found: Acceptable,
-    run_id: str,
-    policy: Policy,
-    moment: datetime,
-) -> None:
-    """Decide from the same reports with what people accepted, under a run of its own."""
-    verdict = binding_of(session, row)[1]
-    given = waivers.of_finding(session, run.id, found.finding, moment=moment)
-    new = Waived(
-        gate=found.reason.gate,
-        code=found.reason.code,
-        finding=found.finding,
-        ids=tuple(sorted(each.id for each in given)),
-        expires=rfc3339(min(each.expires for each in given)),
-    )
-    require_waivers(workspace, session, row, verdict, policy, moment=moment)
-    reports = {report.gate: report for report in runs.reports(session, run.id)}
-    decided = decide(
-        policy,
-        reports,
-        update_digest=verdict.update_digest,
-        section=section_of(row),
-        not_run=verdict.not_run,
-        waived=(*verdict.waived, new),
-    )
-    if new not in decided.waived or state_after(decided) is not State.PENDING_APPROVAL:
-        raise RuntimeError("what the policy lets people accept made another verdict than a milder one")
-    _begin(session, row, run=run, run_id=run_id, decided=decided, policy=policy, moment=moment)
-
-
-def _begin(
-    session: Session,
-    row: UpdateRow,
-    *,
-    run: RunRow,
-    run_id: str,
-    decided: Verdict,
-    policy: Policy,
-    moment: datetime,
-) -> None:
-    """Write the new run, its reports and its verdict down, with their ledger entries."""
-    known = run.environment if isinstance(run.environment, dict) else {}
-    measured_by = str(known.get("measured_by") or run.id)
-    ends = ends_of(decided.waived)
-    runs.start(
-        session,
-        run_id=run_id,
-        update_id=row.id,
-        policy_name=run.policy_name,
-        policy_digest=policy.digest,
-        policy=run.policy,
-        seed=run.seed,
-        environment={
-            **known,
-            "measured_by": measured_by,
-            "measured_at": known.get("measured_at") or (run.finished or run.started).isoformat(),
-            "waivers_end": None if ends is None else ends.isoformat(),
-        },
-        now=max(moment, run.started + timedelta(microseconds=1)),
-    )
-    took = runs.seconds(session, run.id)
-    for report in runs.reports(session, run.id):
-        runs.add_report(session, run_id, report, seconds=took[report.gate])
-    runs.add_verdict(session, run_id, decided)
-    runs.finish(session, run_id, now=max(moment, run.started + timedelta(microseconds=1)))
-    digests = {"update_digest": decided.update_digest, "policy_digest": decided.policy_digest}
-    append(
-        session,
-        type=Event.WAIVERS_COUNTED,
-        actor=ACTOR,
-        subject=row.id,
-        data={
-            "run": run_id,
-            "measured_by": measured_by,
-            "findings": len(decided.waived),
-            "waivers": sorted(id_ for each in decided.waived for id_ in each.ids),
-            "waivers_digest": digest_of(list(decided.waived)),
-            "ends": None if ends is None else rfc3339(ends),
-            **digests,
-        },
-    )
-    append(
-        session,
-        type=Event.VERDICT_DECIDED,
-        actor=ACTOR,
-        subject=row.id,
-        data={
-            "run": run_id,
-            "outcome": decided.outcome.name,
-            "errored": decided.errored,
-            **digests,
-            "evidence_digest": decided.evidence_digest,
-            "not_run": list(decided.not_run),
-        },
-    )
-
-
-def _copy_evidence(workspace: Workspace, run_id: str, to: str) -> None:
-    """Give the new run the attachments of the run that measured."""
-    source = workspace.evidence_dir / run_id
-    if source.is_dir():
-        drafts = shutil.ignore_patterns(".attempt-*")
-        shutil.copytree(source, workspace.evidence_dir / to, symlinks=True, ignore=drafts)
