@@ -36,7 +36,10 @@ def main() -> None:
     talking = socket.socket(fileno=int(number))
 
     def tell(shard: KeptShard) -> None:
-        talking.sendall(write_shard(shard))
+        try:
+            talking.sendall(write_shard(shard))
+        except OSError:
+            os._exit(1)  # nobody waits for the rest of the gate
 
     shards = FolderShards(tell)
     opener = Opener(function=function, argument=argument)

@@ -56,6 +56,11 @@ class RayNode:
         for pid in self.evaluators():
             os.kill(pid, signal.SIGSTOP)
 
+    def thaw(self):
+        """Let it go on."""
+        for pid in self.evaluators():
+            os.kill(pid, signal.SIGCONT)
+
 
 @dataclass
 class RayCluster:
