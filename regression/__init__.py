@@ -22,6 +22,7 @@ from regression.plan import Plan, SuitePlan, Wanted, items_needed, joint_plan, m
 from regression.progress import Standing
 from regression.sequential import EProcess, Sequential, sequentially
 from regression.session import Session
+from regression.shards import Executor, ShardError, Task
 from regression.sources import open_suite
 from regression.spending import Spending, spend
 from regression.suites import (
@@ -47,6 +48,7 @@ __all__ = [
     "Decoding",
     "Drift",
     "EProcess",
+    "Executor",
     "Flips",
     "GenerateItem",
     "ItemResult",
@@ -62,6 +64,7 @@ __all__ = [
     "RegressionError",
     "Sequential",
     "Session",
+    "ShardError",
     "Spending",
     "Standing",
     "Suite",
@@ -69,6 +72,7 @@ __all__ = [
     "SuiteKind",
     "SuitePlan",
     "SuiteResult",
+    "Task",
     "TextItem",
     "UnmeasuredError",
     "Wanted",

@@ -19,10 +19,12 @@ from regression.fused import can_fuse
 from regression.inputs import configuration
 from regression.item_results import ItemResult, SuiteResult, judged
 from regression.models import Encoder, LoadedBase, ModelRef, encoder_digest, load_encoder
-from regression.progress import Meter, Standing
+from regression.progress import Standing
+from regression.shards import Answer, Executor, Keeper, ShardError, Task, shard_of
 from regression.suites import GenerateItem, Suite, SuiteKind
 from regression.trunks import Trunk, Trunks
-from regression.work import Batch, Shape, Work, members_of
+from regression.walk import Walk
+from regression.work import Batch, Shape, Work
 
 if TYPE_CHECKING:
     from regression.header import Header
@@ -49,6 +51,8 @@ class Session:
         fuse: bool = True,
         keep_inputs: bool | None = None,
         progress: Callable[[Standing], None] | None = None,
+        keeper: Keeper | None = None,
+        executor: Executor | None = None,
     ) -> None:
         """Open the cache; no model is loaded before one is needed.
 
@@ -64,6 +68,9 @@ class Session:
                 (``regression.trunks``), up to 4 GiB; by default on a processor, where computing takes longer than
                 reading.
             progress: told where the evaluation stands, at its start and after each batch.
+            keeper: keeps finished shards, and is asked for them before anything is computed.
+            executor: computes shards elsewhere; this session then plans, checks and judges, and loads no model unless
+                one is lent.
 
         Raises:
             RegressionError: the cache cannot be opened.
@@ -80,8 +87,9 @@ class Session:
         self._keep_inputs = keep_inputs
         self._below: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {}
         self.progress = progress
+        self._keeper, self._executor = keeper, executor
         self._device_wish = device
-        self._cache = Cache(cache_dir)
+        self._cache, self._stored = Cache(cache_dir), cache_dir is not None
         self._base: tuple[str, LoadedBase] | None = None
         self._encoders: dict[str, Encoder] = {}
         self._works: list[tuple[tuple[str, Shape, int], Work]] = []
@@ -141,8 +149,8 @@ class Session:
             ModelError: as ``evaluate``.
         """
         with self._turn:
-            work = self._work(ref, suite, seed=seed)
-        for part, _ in self._in_rounds(ref, work):
+            walk = self._walk(ref, self._work(ref, suite, seed=seed))
+        for part, _ in walk.parts(self.progress, whole=False):
             yield tuple(judged(suite, suite.items[n], output) for n, output in part.items())
 
     def outputs(self, ref: ModelRef, suite: Suite) -> tuple[Output, ...]:
@@ -171,6 +179,8 @@ class Session:
             batch_replies=batch_replies,
             fuse=self._fuse,
             progress=self.progress,
+            keeper=self._keeper,
+            executor=self._executor,
         )
         other._base, other._encoders, other._turn = self._base, self._encoders, self._turn
         return other
@@ -179,59 +189,55 @@ class Session:
         found: dict[int, Output] = {}
         fresh = 0
         work = self._work(ref, suite, seed=0)
-        for part, computed in self._in_rounds(ref, work):
+        for part, computed in self._walk(ref, work).parts(self.progress, whole=True):
             fresh += computed
             found |= part
         return tuple(found[n] for n in range(len(suite.items))), fresh, work.inputs_digest
 
-    def _in_rounds(self, ref: ModelRef, work: Work) -> Iterator[tuple[dict[int, Output], int]]:
-        """Yield each round's outputs by index, in suite order, and how many of them were computed."""
+    def answer(self, task: Task) -> tuple[Answer, ...]:
+        """Compute a shard for another session, whose batches become this one's.
+
+        Raises:
+            ShardError: the model's files are others, or this machine would not give the numbers that are wanted.
+            ModelError: as ``evaluate``.
+        """
         with self._turn:
-            about = self._about(ref)
-            known: dict[int, Output] = {}
-            for batch in (batch for batches in work.rounds for batch in batches):
-                known |= self._found(work, batch, about, self.batch_tokens)
-        sizes = work.sizes
-        meter = Meter(self.progress, items=len(sizes), tokens=sum(sizes))
-        meter.found(len(known), sum(sizes[n] for n in known))
-        for batches in work.rounds:
-            members = sorted(n for batch in batches for n in members_of(batch))
-            missing = [n for n in members if n not in known]
-            with self._turn:
-                for batch in batches:
-                    lacking = [n for n in members_of(batch) if n not in known]
-                    if not lacking:
-                        continue
-                    meter.begin()
-                    known |= self._computed(ref, work, batch, about, self.batch_tokens)
-                    meter.computed(len(lacking), sum(sizes[n] for n in lacking))
-            yield {n: known[n] for n in members}, len(missing)
+            if task.dtype != self.dtype:
+                raise RuntimeError("a shard of another session's arithmetic")
+            self._wished_batches = (task.batch_tokens, task.batch_replies)
+            if task.ref.digest != task.model_digest:
+                raise ShardError(
+                    f"the files of {task.ref.adapter or task.ref.base} are not those that are to be evaluated.",
+                    hint="Give every machine the same folder.",
+                )
+            walk = self._walk(task.ref, self._work(task.ref, task.suite, seed=task.seed))
+            shard = shard_of(walk.work, task.rounds, walk.about, walk.most)
+            if shard.keys != task.keys:
+                raise ShardError(
+                    "this machine's plan or arithmetic is another one.",
+                    hint="Let every machine that evaluates run the same versions on the same kind of device.",
+                )
+            answers = walk.answers(shard)
+            if task.ref.digest != task.model_digest:
+                raise ShardError(
+                    f"the files of {task.ref.adapter or task.ref.base} changed while they were evaluated."
+                )
+            return answers
 
-    def _found(self, work: Work, batch: Batch, about: dict[str, Any], most: int) -> dict[int, Output]:
-        stored = ((n, self._cache.get(one)) for n, one in work.keys(batch, about, most).items())
-        return {n: output for n, output in stored if output is not None}
-
-    def _computed(
-        self, ref: ModelRef, work: Work, batch: Batch, about: dict[str, Any], most: int
-    ) -> dict[int, Output]:
-        """Run a batch and store it; where memory does not suffice, its halves, at last the rows of one text."""
-        try:
-            answers = self._run(ref, work, batch, most)
-        except OutOfMemory:
-            middle = len(batch) // 2
-            smaller = [batch[:middle], batch[middle:]] if middle else [batch]
-            most = most if middle else most // 2
-            if not middle and (len(batch[0].rows) == 1 or most == 0):
-                raise
-            found: dict[int, Output] = {}
-            for part in smaller:
-                stored = self._found(work, part, about, most)
-                whole = len(stored) == len(members_of(part))
-                found |= stored if whole else self._computed(ref, work, part, about, most)
-            return found
-        keys = work.keys(batch, about, most)
-        self._cache.put((keys[n], output) for n, output in answers.items())
-        return answers
+    def _walk(self, ref: ModelRef, work: Work) -> Walk:
+        return Walk(
+            ref=ref,
+            work=work,
+            about=self._about(ref),
+            most=self.batch_tokens,
+            dtype=self.dtype,
+            batch_replies=self.batch_replies,
+            cache=self._cache,
+            run=lambda batch, most: self._run(ref, work, batch, most),
+            turn=self._turn,
+            keeper=self._keeper,
+            executor=self._executor,
+        )
 
     def _work(self, ref: ModelRef, suite: Suite, *, seed: int) -> Work:
         from regression import scoring
@@ -335,7 +341,25 @@ class Session:
         """Replies generated together."""
         return self._wished_batches[1] or likely_batches(self.device)[1]
 
+    def circumstances(self, ref: ModelRef) -> dict[str, Any]:
+        """Return what, beside item and batch, the answers of this model depend on here."""
+        return self._about(ref)
+
+    def forget(self) -> None:
+        """Forget every answer of a session that stores none."""
+        if self._stored:
+            raise RuntimeError("the answers of this session are stored")
+        with self._turn:
+            self._cache.close()
+            self._cache = Cache(None)
+
     def _about(self, ref: ModelRef) -> dict[str, Any]:
+        if self._executor is not None:
+            about = self._executor.about(ref, self.dtype)
+            # Under another model's key an answer would count as that model's, here and in every later evaluation.
+            if about.get("model") != ref.digest:
+                raise ShardError("an evaluator speaks of another model than it was asked about.")
+            return about
         return circumstances(ref, engine=ENGINE, dtype=self.dtype, device=self.device, fused=self._fuses(ref))
 
     def _fuses(self, ref: ModelRef) -> bool:
@@ -344,4 +368,6 @@ class Session:
     @property
     def device(self) -> str:
         """The torch device models run on."""
+        if self._executor is not None:
+            return self._executor.device
         return torch_device(self._device_wish)

@@ -42,6 +42,7 @@ class Work:
             ModelError: an item cannot be tokenised, or is longer than the model's context.
         """
         self.suite = suite
+        self.seed = seed
         self.encoder = encoder
         self.sharing = shape.branching
         self.header: tuple[int, ...] = ()

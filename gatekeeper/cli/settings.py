@@ -79,6 +79,12 @@ class Settings(BaseSettings):
     """Most resident memory of a gate's processes in a worker, in MiB; unset: what the machine has."""
     device: str = ""
     """What a worker computes on; workers that name the same device take turns. Empty for this machine's name."""
+    ray: str = ""
+    """Where workers evaluate suites: ``auto`` or ``HOST:PORT`` of a Ray cluster's head; empty for here."""
+    ray_cpus: int = Field(default=1, gt=0)
+    """CPUs, and threads, of one evaluator on a cluster without GPUs."""
+    ray_wait_seconds: float = Field(default=600.0, gt=0)
+    """How long a gate waits for an evaluator of the cluster when there is none."""
 
     @classmethod
     def settings_customise_sources(

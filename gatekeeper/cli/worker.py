@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -15,11 +16,13 @@ from rich.table import Table
 from gatekeeper.cli.opening import workspace
 from gatekeeper.cli.screen import console, print_json
 from gatekeeper.cli.settings import Settings, load_settings
+from gatekeeper.core.errors import UsageError
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.runtime.limits import Limits
 from gatekeeper.runtime.log import JsonLines
 from gatekeeper.runtime.opener import Opener
 from gatekeeper.runtime.port import RunStatus
+from gatekeeper.runtime.ray.options import RayOptions
 from gatekeeper.runtime.stored import StoredRuntime
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -42,11 +45,15 @@ def worker(
         str | None, typer.Option("--device", help="What it computes on: workers of one device take turns.")
     ] = None,
     until_idle: Annotated[bool, typer.Option("--until-idle", help="End when nothing is left to evaluate.")] = False,
+    ray: Annotated[
+        str | None, typer.Option("--ray", help="Evaluate suites on a Ray cluster: auto, or HOST:PORT of its head.")
+    ] = None,
 ) -> int:
     """Take evaluations from the queue, one at a time, until told to end. Start as many as there are devices."""
     from gatekeeper.runtime.worker import Worker
 
     settings = load_settings()
+    cluster = _cluster(settings, ray or settings.ray)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     log = logging.getLogger("gatekeeper.runtime")
@@ -57,12 +64,21 @@ def worker(
             opened,
             Opener(function=f"{__name__}:opened_at", argument=str(settings.root)),
             Limits(gate_seconds=settings.gate_seconds, memory_mib=settings.gate_memory_mib),
-            device=device or settings.device or socket.gethostname(),
+            device=device or settings.device or (cluster.device if cluster else socket.gethostname()),
+            ray=cluster,
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: working.end())
         working.work(settings.resolved_runtime_url, until_idle=until_idle)
     return 0
+
+
+def _cluster(settings: Settings, address: str) -> RayOptions | None:
+    if not address:
+        return None
+    if find_spec("ray") is None:
+        raise UsageError("Ray is not installed here.", hint="pip install 'gatekeeper[ray]', on every node.")
+    return RayOptions(address=address, cpus=settings.ray_cpus, wait_seconds=settings.ray_wait_seconds)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from gatekeeper.core.errors import InputError, StateError, UsageError
 from gatekeeper.core.gate import Progress, Resources, SilentProgress
+from gatekeeper.core.shards import NothingKept, Shards
 from gatekeeper.core.states import State, require_move
 from gatekeeper.core.suite_history import SuiteHistory
 from gatekeeper.core.update import Update
@@ -26,7 +27,7 @@ from gatekeeper.pipeline.suite_history import StoredSuiteHistory
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.store import runs, updates
 from policies.policy import Policy
-from regression import RegressionError, Session, Standing
+from regression import Executor, RegressionError, Session, Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,18 +191,43 @@ def _evaluate(
 
 
 @contextmanager
-def evaluation(workspace: Workspace, audience: Audience | None = None) -> Iterator[Resources]:
-    """Give the resources gates share; the base model is loaded once, at the first gate that needs it."""
+def evaluation(
+    workspace: Workspace,
+    audience: Audience | None = None,
+    *,
+    shards: Shards | None = None,
+    executor: Executor | None = None,
+) -> Iterator[Resources]:
+    """Give the resources gates share; the base model is loaded once, at the first gate that needs it.
+
+    Args:
+        workspace: where things are kept.
+        audience: told how far the evaluation is.
+        shards: keeps parts of long gates; nothing is kept without.
+        executor: evaluates suites elsewhere; without, this process does.
+    """
     told = audience or Audience()
 
     def show(standing: Standing) -> None:
         told.watcher.inside(standing.items_done, standing.items_total)
 
     try:
-        session = Session(cache_dir=workspace.cache_dir / "items", dtype=workspace.dtype, progress=show)
+        session = Session(
+            cache_dir=workspace.cache_dir / "items",
+            dtype=workspace.dtype,
+            progress=show,
+            keeper=shards,
+            executor=executor,
+        )
     except RegressionError as error:
         raise InputError(f"The evaluation cannot start: {error}", hint="Check the cache folder and dtype.") from error
     try:
-        yield Resources({Session: session, SuiteHistory: StoredSuiteHistory(workspace.store)})
+        yield Resources(
+            {
+                Session: session,
+                SuiteHistory: StoredSuiteHistory(workspace.store),
+                Shards: shards or NothingKept(),
+            }
+        )
     finally:
         session.close()

@@ -25,6 +25,8 @@ class Point(StrEnum):
     """A gate is about to be measured."""
     IN_STEP = "in-step"
     """It computes."""
+    SHARD_KEPT = "shard-kept"
+    """A part of it is kept, and will not be computed again; once for every shard of a long gate."""
     STEP_STORED = "step-stored"
     """Its report is in the database, with its ledger entry."""
     STEP_RECORDED = "step-recorded"

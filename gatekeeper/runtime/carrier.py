@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from gatekeeper.core.errors import GatekeeperError, InputError, RegistryError
+from gatekeeper.core.errors import GatekeeperError, InputError, RegistryError, StoreError
 from gatekeeper.core.findings import GateReport
 from gatekeeper.core.gate import Gate, Resources
 from gatekeeper.pipeline import run
@@ -25,9 +25,10 @@ from gatekeeper.pipeline.steps import HandedOver, Point
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.runtime.group import Group
 from gatekeeper.runtime.limits import Limits
-from gatekeeper.runtime.messages import Asked, read_measured, write_asked
+from gatekeeper.runtime.messages import Asked, KeptShard, read_said, write_asked
 from gatekeeper.runtime.opener import Opener
-from gatekeeper.store import queue, runs
+from gatekeeper.runtime.ray.options import RayOptions
+from gatekeeper.store import queue, runs, shards
 from gatekeeper.store.tables import QueueState
 from policies.form import policy_from_form
 from policies.policy import Policy
@@ -64,10 +65,11 @@ class Carrier:
         worker: str,
         attempt: int,
         watching: Watching = nobody,
+        ray: RayOptions | None = None,
     ) -> None:
         self._workspace, self._opener, self._limits = workspace, opener, limits
         self._run_id, self.worker, self.attempt = run_id, worker, attempt
-        self._watching = watching
+        self._watching, self._ray = watching, ray
         self._update_id: str | None = None
         self._stepper: Stepper | None = None
         self._group: Group | None = None
@@ -173,6 +175,10 @@ class Carrier:
             with self._workspace.store.transaction() as session:
                 self.hold(session)
                 queue.note(session, queue.require(session, self.run_id), said, gate=gate)
+                if gate is not None and point is Point.STEP_STORED:
+                    shards.forget(session, self.run_id, gate)
+        if gate is not None and point is Point.STEP_STORED:
+            shutil.rmtree(folder_of(self._shards, gate), ignore_errors=True)
         self._log("passed a point", point=point.value, gate=gate)
         self._watching(point)
         if point is Point.BEFORE_STEP:
@@ -186,9 +192,12 @@ class Carrier:
         draft = final / f".attempt-{self.attempt}"
         shutil.rmtree(draft, ignore_errors=True)
         if self._group is None:
-            self._group = Group(self._opener)
+            self._group = Group(self._opener, self._ray)
         group = self._group
-        group.ask(write_asked(Asked(bench=bench, gate=gate.id, folder=str(draft))))
+        with self._workspace.store.reading() as session:
+            kept = tuple(shards.kept(session, self.run_id, gate.id).items())
+        parts = folder_of(self._shards, gate.id)
+        group.ask(write_asked(Asked(bench=bench, gate=gate.id, folder=str(draft), shards=str(parts), kept=kept)))
         self._watching(Point.IN_STEP)
         try:
             measured = self._answer(group, gate, began)
@@ -215,7 +224,10 @@ class Carrier:
                 self._end_group()
                 return _without(gate.errored(f"The process that measured it {how}."), began)
             if line is not None:
-                run = read_measured(line)
+                run = read_said(line)
+                if isinstance(run, KeptShard):
+                    self._keep(gate.id, run)
+                    continue
                 if run.report.gate != gate.id:
                     raise InputError(f"{run.report.gate} answered for {gate.id}.", hint="Evaluate the update again.")
                 return run
@@ -230,6 +242,28 @@ class Carrier:
                     self._end_group()
                     why = f"It was ended at {used} MiB of memory; a gate may use {limits.memory_mib} MiB here."
                     return _without(gate.unmeasured(why), began)
+
+    @property
+    def _shards(self) -> Path:
+        return shards_folder(self._workspace, self.run_id)
+
+    def _keep(self, gate: str, shard: KeptShard) -> None:
+        """Write down that a part of a gate is done."""
+        try:
+            with self._workspace.store.transaction() as session:
+                self.hold(session)
+                row = queue.require(session, self.run_id)
+                news = shards.keep(
+                    session, self.run_id, gate, name=shard.name, digest=shard.digest, attempt=self.attempt
+                )
+                if news:
+                    queue.note(session, row, "shard-kept", gate=gate, detail=shard.says)
+        except StoreError as error:
+            # The gate goes on; what was not written down is computed again should this worker die.
+            log.warning("a shard was not kept: %s", error, extra={"run": self.run_id, "gate": gate})
+            return
+        self._log("kept a shard", point=Point.SHARD_KEPT.value, gate=gate)
+        self._watching(Point.SHARD_KEPT)
 
     def _stop_where_asked(self) -> None:
         if self._cancelled.is_set():
@@ -259,6 +293,12 @@ class Carrier:
             verdict = runs.verdict(session, self.run_id) if state is QueueState.DONE else None
             queue.end(session, row, state, error=error)
             queue.note(session, row, said, detail=verdict.outcome.name if verdict else None)
+        shutil.rmtree(self._shards, ignore_errors=True)
+
+
+def shards_folder(workspace: Workspace, run_id: str) -> Path:
+    """Return where the parts of a run's long gates lie."""
+    return workspace.evidence_dir / run_id / ".shards"
 
 
 def _without(report: GateReport, began: float) -> GateRun:

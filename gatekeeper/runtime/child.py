@@ -10,28 +10,48 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from gatekeeper.core.gate import SilentProgress
+from gatekeeper.core.row_work import RowExecutor
 from gatekeeper.pipeline.bench import measure_alone
 from gatekeeper.pipeline.run import evaluation
-from gatekeeper.runtime.messages import read_asked, write_measured
+from gatekeeper.runtime.messages import KeptShard, read_asked, write_measured, write_shard
 from gatekeeper.runtime.opener import Opener
+from gatekeeper.runtime.ray.executor import RayExecutor
+from gatekeeper.runtime.ray.options import RayOptions
+from gatekeeper.runtime.ray.rows import RayRows
+from gatekeeper.runtime.shards import FolderShards
 
 _LOOK_EVERY = 0.5
 
 
 def main() -> None:
-    """Measure what is asked for on the socket whose number is the last argument, until it closes."""
-    function, argument, number = sys.argv[1:4]
+    """Measure what is asked for on the socket whose number is the third argument, until it closes."""
+    function, argument, number, *ray = sys.argv[1:5]
     parent = os.getppid()
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     # What a library prints must not stand between two answers.
     os.dup2(2, 1)
     talking = socket.socket(fileno=int(number))
-    with talking, Opener(function=function, argument=argument).open() as workspace, evaluation(workspace) as resources:
+
+    def tell(shard: KeptShard) -> None:
+        talking.sendall(write_shard(shard))
+
+    shards = FolderShards(tell)
+    opener = Opener(function=function, argument=argument)
+    with (
+        talking,
+        _cluster(ray) as (executor, rows),
+        opener.open() as workspace,
+        evaluation(workspace, shards=shards, executor=executor) as engine,
+    ):
+        resources = engine.plus({RowExecutor: rows} if rows is not None else {})
         for line in talking.makefile("rb"):
             asked = read_asked(line)
+            shards.turn_to(Path(asked.shards) if asked.shards else None, dict(asked.kept))
             run = measure_alone(
                 workspace, asked.bench, asked.gate, resources, SilentProgress(), evidence_dir=Path(asked.folder)
             )
@@ -39,6 +59,21 @@ def main() -> None:
                 talking.sendall(write_measured(run))
             except OSError:
                 return  # nobody waits for it any more
+
+
+@contextmanager
+def _cluster(options: list[str]) -> Iterator[tuple[RayExecutor | None, RayRows | None]]:
+    """Give who evaluates suites and who works on rows on the cluster, where the worker has one."""
+    if not options:
+        yield None, None
+        return
+    read = RayOptions.from_text(options[0])
+    executor, rows = RayExecutor(read), RayRows(read.address, wait_seconds=read.wait_seconds)
+    try:
+        yield executor, rows
+    finally:
+        rows.close()
+        executor.close()
 
 
 def _end_with(parent: int) -> None:

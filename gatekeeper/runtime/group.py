@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from gatekeeper.runtime.opener import Opener
+from gatekeeper.runtime.ray.options import RayOptions
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _MIB = 1 << 20
@@ -18,7 +19,7 @@ _LOOK_EVERY = 0.05
 class Group:
     """The process that computes gates, with whatever it starts itself."""
 
-    def __init__(self, opener: Opener) -> None:
+    def __init__(self, opener: Opener, ray: RayOptions | None = None) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
@@ -29,6 +30,7 @@ class Group:
                     opener.function,
                     opener.argument,
                     str(theirs.fileno()),
+                    *([] if ray is None else [ray.to_text()]),
                 ],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),

@@ -39,8 +39,8 @@ class RunEvent:
     """From 1, without gaps."""
     at: datetime
     kind: str
-    """``queued``, ``taken``, ``taken-over``, ``gate-started``, ``gate-kept``, ``handed-back``, ``cancel-asked``,
-    ``done``, ``failed`` or ``cancelled``."""
+    """``queued``, ``taken``, ``taken-over``, ``gate-started``, ``shard-kept``, ``gate-kept``, ``handed-back``,
+    ``cancel-asked``, ``done``, ``failed`` or ``cancelled``."""
     attempt: int
     gate: str | None
     detail: str | None

@@ -7,6 +7,7 @@ Told to end, it hands its run back: the gate that computes is lost, what was kep
 import logging
 import os
 import secrets
+import shutil
 import socket
 import threading
 import time
@@ -15,9 +16,10 @@ from collections.abc import Callable
 from gatekeeper.core.errors import StoreError
 from gatekeeper.pipeline.judge import abandon_in
 from gatekeeper.pipeline.workspace import Workspace
-from gatekeeper.runtime.carrier import Carrier, Watching, nobody
+from gatekeeper.runtime.carrier import Carrier, Watching, nobody, shards_folder
 from gatekeeper.runtime.limits import Limits
 from gatekeeper.runtime.opener import Opener
+from gatekeeper.runtime.ray.options import RayOptions
 from gatekeeper.store import queue
 from gatekeeper.store.tables import QueueState
 
@@ -41,9 +43,11 @@ class Worker:
         device: str,
         name: str | None = None,
         watching: Watching = nobody,
+        ray: RayOptions | None = None,
     ) -> None:
         self._workspace, self._opener, self._limits = workspace, opener, limits
         self.name, self._device, self._watching = name or new_worker_name(), device, watching
+        self._ray = ray
         self._seen: dict[str, tuple[int, int, float]] = {}
         self._carrier: Carrier | None = None
         self._ending = threading.Event()
@@ -112,6 +116,7 @@ class Worker:
                 abandon_in(session, row.update_id, row.run_id, error="WorkersDied")
                 queue.end(session, row, QueueState.FAILED, error=f"Every one of {row.attempt} workers died with it.")
                 queue.note(session, row, "failed")
+                shutil.rmtree(shards_folder(self._workspace, row.run_id), ignore_errors=True)
                 gone.remove(row)
             if queue.busy(session, self._device, without=list(dead)) >= self._limits.per_device:
                 return None, False
@@ -131,6 +136,7 @@ class Worker:
             worker=self.name,
             attempt=attempt,
             watching=self._watching,
+            ray=self._ray,
         )
         return carrier, False
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from gatekeeper.core.digests import Digest, Plain
 from gatekeeper.core.errors import UsageError
+from gatekeeper.store import shards
 from gatekeeper.store.runs import new_run_id
 from gatekeeper.store.tables import QueueEventRow, QueueRow, QueueState
 
@@ -147,7 +148,8 @@ def give_back(session: Session, row: QueueRow) -> None:
 def end(
     session: Session, row: QueueRow, state: QueueState, *, error: str | None = None, now: datetime | None = None
 ) -> None:
-    """Write down that an evaluation has ended, and how."""
+    """Write down that an evaluation has ended, and how; the parts of its gates are not needed any more."""
+    shards.forget(session, row.run_id)
     row.state, row.error, row.ended = state, error, now or datetime.now(UTC)
     session.flush()
 

@@ -156,6 +156,9 @@ def measured(workers: int, gates: list[str], rows: Path, count: int) -> dict[str
         cluster = stack.enter_context(ray_cluster(nodes=workers)) if workers else None
         executor: RowExecutor = LocalProcesses(1)
         if cluster is not None:
+            os.environ.update(
+                {name: cluster.environment[name] for name in cluster.environment if name.startswith("RAY_")}
+            )
             working = RayRows(cluster.address, workers=workers, wait_seconds=1200)
             stack.callback(working.close)
             executor = working

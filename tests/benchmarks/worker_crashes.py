@@ -22,7 +22,7 @@ from gatekeeper.core.states import State
 from gatekeeper.pipeline.steps import Point
 from gatekeeper.store import entries, runs, updates
 
-IN_A_STEP = {Point.BEFORE_STEP, Point.IN_STEP, Point.STEP_STORED, Point.STEP_RECORDED}
+IN_A_STEP = {Point.BEFORE_STEP, Point.IN_STEP, Point.SHARD_KEPT, Point.STEP_STORED, Point.STEP_RECORDED}
 ENTRIES = [
     "update.submitted",
     "run.started",
@@ -47,15 +47,17 @@ def made(root, *, postgresql):
 
 def once(world, point, lease):
     """Kill one worker at a point beside another; return seconds to the end, and whether all is well."""
-    (world.root / "computed").unlink(missing_ok=True)
+    for name in ("computed", "sharded"):
+        (world.root / name).unlink(missing_ok=True)
+    inside = point in {Point.IN_STEP, Point.SHARD_KEPT}
     model = f"model-{time.monotonic_ns()}"
     limits = {"lease_seconds": lease, "beat_seconds": lease / 6, "poll_seconds": 0.25}
     update, run_id = world.queued(model)
-    if point is Point.IN_STEP:
+    if inside:
         (world.root / "hold").touch()
     dying = world.worker(
         die_at=f"{point.value}:{2 if point in IN_A_STEP else 1}",
-        after="artifact/middle" if point is Point.IN_STEP else "",
+        after="artifact/middle" if inside else "",
         **limits,
     )
     while world.runtime.status(run_id).attempt == 0:
@@ -71,9 +73,12 @@ def once(world, point, lease):
         verdict = runs.verdict(session, run_id)
         kinds = [entry.type for entry in entries.of_subject(session, update)]
     repeated = {gate for gate in GATES if world.computed().count(gate) > 1}
-    expected = {"artifact/middle"} if point is Point.IN_STEP else set()
+    expected = {"artifact/middle"} if inside else set()
     well = (killed, state, kinds) == (True, State.PENDING_APPROVAL, ENTRIES) and verdict is not None
-    return seconds, well and repeated == expected
+    well &= repeated == expected
+    # Of the shards, only the one that was interrupted is computed again.
+    well &= point is Point.IN_STEP or world.sharded() == [0, 1, 2, *([2] if point is Point.SHARD_KEPT else [])]
+    return seconds, well
 
 
 def main():

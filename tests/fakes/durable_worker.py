@@ -8,10 +8,9 @@ import sys
 import time
 from pathlib import Path
 
-from durable_world import opened
-
 from gatekeeper.runtime.limits import Limits
 from gatekeeper.runtime.opener import Opener
+from gatekeeper.runtime.ray.options import RayOptions
 from gatekeeper.runtime.worker import Worker
 
 
@@ -31,13 +30,15 @@ def main():
                 time.sleep(0.01)
             os.kill(os.getpid(), signal.SIGKILL)
 
-    with opened(told["argument"]) as workspace:
+    opener = Opener(function=told.get("function", "durable_world:opened"), argument=told["argument"])
+    with opener.open() as workspace:
         worker = Worker(
             workspace,
-            Opener(function="durable_world:opened", argument=told["argument"]),
+            opener,
             Limits(**told["limits"]),
             device=told.get("device", "here"),
             watching=watching,
+            ray=RayOptions(**told["ray"]) if told.get("ray") else None,
         )
         signal.signal(signal.SIGTERM, lambda *_: worker.end())
         signal.signal(signal.SIGINT, lambda *_: worker.end())

@@ -1,7 +1,7 @@
 """An installation that several processes open: three quick gates whose behaviour is set by files in its folder.
 
 ``hold`` lets the middle gate compute until the file goes, ``eat`` lets it take memory, ``fall`` lets its process end,
-and ``computed`` gets a line for every gate that began to compute.
+``computed`` gets a line for every gate that began to compute, and ``sharded`` for every part of the middle one.
 """
 
 import json
@@ -20,6 +20,7 @@ from registry import FakeRegistry
 
 from gatekeeper.core.findings import Metric
 from gatekeeper.core.gate import NoParams, gate
+from gatekeeper.core.shards import Shards
 from gatekeeper.pipeline import run
 from gatekeeper.pipeline.submit import Proposal
 from gatekeeper.pipeline.workspace import Workspace
@@ -29,6 +30,9 @@ from gatekeeper.store.database import create_store
 from policies.load import policy_from_text
 
 GATES = ("artifact/first", "artifact/middle", "artifact/last")
+
+SHARDS = 3
+"""Parts of the middle gate, which waits in its last one."""
 
 _LIMITS = """
     limits:
@@ -54,8 +58,12 @@ def _root(context):
 
 
 def _begin(root, name):
-    with (root / "computed").open("a") as stream:
-        stream.write(f"{name}\n")
+    _note(root / "computed", name)
+
+
+def _note(file, line):
+    with file.open("a") as stream:
+        stream.write(f"{line}\n")
 
 
 def _measured(made, context):
@@ -79,12 +87,22 @@ def middle(context, params):
     _begin(root, middle.id)
     if (root / "fall").exists():
         os._exit(7)
+    shards = context.resources.get(Shards)
+    for number in range(SHARDS):
+        if shards.find(f"part {number}") is None:
+            _note(root / "sharded", str(number))
+            if number == SHARDS - 1:
+                _wait(root)
+            shards.keep(f"part {number}", str(number).encode(), says=f"part {number}")
+    return _measured(middle, context)
+
+
+def _wait(root):
     eaten = []
     while (root / "hold").exists() or (root / "eat").exists():
         if (root / "eat").exists() and len(eaten) < 600:
             eaten.append(bytearray(os.urandom(1 << 20)))
         time.sleep(0.005)
-    return _measured(middle, context)
 
 
 @gate("artifact/last", asks="Are there still files?", params=NoParams)
@@ -184,6 +202,10 @@ class DurableWorld:
         """The gates that began to compute, in order."""
         file = self.root / "computed"
         return file.read_text().split() if file.exists() else []
+
+    def sharded(self):
+        """The parts of the middle gate that began to compute, in order."""
+        return [int(line) for line in (self.root / "sharded").read_text().split()]
 
     def await_computing(self, name):
         """Return once a gate computes."""

@@ -42,6 +42,20 @@ class RayNode:
                 continue
         self.process.wait()
 
+    def evaluators(self):
+        """Processes of the node that compute shards."""
+        return [pid for pid in _marked(self.mark) if b"ray::Evaluator" in _command(pid)]
+
+    def kill_evaluators(self):
+        """Kill what computes shards, and nothing else."""
+        for pid in self.evaluators():
+            os.kill(pid, signal.SIGKILL)
+
+    def freeze(self):
+        """Let what computes shards stand still."""
+        for pid in self.evaluators():
+            os.kill(pid, signal.SIGSTOP)
+
 
 @dataclass
 class RayCluster:
@@ -52,6 +66,10 @@ class RayCluster:
     paths: tuple[Path, ...]
     """What nodes can import from, beside what is installed."""
     threads: int
+    token: str
+    """Without it nobody joins the cluster, or asks anything of it."""
+    gpus: int
+    """Of every node; Ray does not look whether they are there."""
     port: int = 0
     nodes: list[RayNode] = field(default_factory=list)
 
@@ -81,14 +99,16 @@ class RayCluster:
         with log:
             process = subprocess.Popen(
                 [
-                    str(Path(sys.executable).parent / "ray"),
+                    sys.executable,
+                    "-c",
+                    "from ray.scripts.scripts import main; main()",
                     "start",
                     "--block",
                     "--disable-usage-stats",
                     "--include-log-monitor=false",
                     f"--temp-dir={self.folder}",
                     f"--num-cpus={cpus}",
-                    "--num-gpus=0",
+                    f"--num-gpus={self.gpus}",
                     f"--object-store-memory={_OBJECTS}",
                     *how,
                 ],
@@ -111,13 +131,19 @@ class RayCluster:
         """The environment of nodes, and of whoever must compute the same numbers."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "GATEKEEPER_"))}
         return kept | {
-            "PYTHONPATH": os.pathsep.join(map(str, self.paths)),
+            "PYTHONPATH": os.pathsep.join([*map(str, self.paths), *filter(None, [os.environ.get("PYTHONPATH")])]),
             "RAY_USAGE_STATS_ENABLED": "0",
-            "RAY_AUTH_MODE": "disabled",
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": self.token,
             "RAY_DISABLE_IMPORT_WARNING": "1",
             "OMP_NUM_THREADS": str(self.threads),
             "HF_HUB_OFFLINE": "1",
         }
+
+    def restart(self):
+        """Kill every node, and start a head anew where the last one was."""
+        self.stop()
+        self.start_head(again_on=self.port)
 
     def stop(self):
         """Kill what is left."""
@@ -126,11 +152,20 @@ class RayCluster:
 
 
 @contextmanager
-def ray_cluster(*, nodes=2, cpus=1, threads=1):
-    """Start a cluster of so many nodes, the head among them, and stop it for sure."""
+def ray_cluster(*, nodes=2, cpus=1, threads=1, gpus=0, paths=None):
+    """Start a cluster of so many nodes, the head among them, and stop it for sure.
+
+    Nodes import from this tree, or from ``paths``.
+    """
     here = Path(__file__).resolve()
     folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
-    cluster = RayCluster(folder=folder, paths=(here.parent, here.parents[2]), threads=threads)
+    cluster = RayCluster(
+        folder=folder,
+        paths=paths or (here.parent, here.parents[2]),
+        threads=threads,
+        token=secrets.token_hex(32),
+        gpus=gpus,
+    )
     try:
         cluster.start_head(cpus=cpus)
         for _ in range(nodes - 1):
@@ -153,6 +188,13 @@ def _marked(mark):
             except OSError:
                 continue  # it has ended, or is somebody else's
     return found
+
+
+def _command(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def _ip():

@@ -61,7 +61,8 @@ def state_of(world, update):
 
 
 @pytest.mark.parametrize(
-    "point", [pytest.param(point, id=point.value) for point in Point if point is not Point.IN_STEP]
+    "point",
+    [pytest.param(point, id=point.value) for point in Point if point not in {Point.IN_STEP, Point.SHARD_KEPT}],
 )
 def test_it_goes_on_wherever_it_stopped(world, tmp_path, point):
     put_live(world, tmp_path, first=True)

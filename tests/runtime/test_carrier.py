@@ -75,7 +75,9 @@ def test_a_registry_that_never_answers_leaves_the_verdict(world, carried):
         assert updates.require(session, update).state is State.PENDING_APPROVAL
 
 
-@pytest.mark.parametrize("point", [Point.IN_STEP, Point.STEP_STORED, Point.BEFORE_VERDICT, Point.AFTER_VERDICT])
+@pytest.mark.parametrize(
+    "point", [Point.IN_STEP, Point.SHARD_KEPT, Point.STEP_STORED, Point.BEFORE_VERDICT, Point.AFTER_VERDICT]
+)
 def test_who_lost_a_run_writes_nothing_more_about_it(world, carried, point):
     update, run_id, take = carried
     seen = {}

@@ -4,7 +4,7 @@ import json
 import signal
 
 import pytest
-from durable_world import GATES
+from durable_world import GATES, SHARDS
 
 from gatekeeper.core.states import State
 from gatekeeper.pipeline.steps import Point
@@ -49,7 +49,13 @@ def test_a_run_that_nothing_befalls(world):
     assert [event.kind for event in world.runtime.events(run_id)] == [
         "queued",
         "taken",
-        *["gate-started", "gate-kept"] * 3,
+        "gate-started",
+        "gate-kept",
+        "gate-started",
+        *["shard-kept"] * SHARDS,
+        "gate-kept",
+        "gate-started",
+        "gate-kept",
         "done",
     ]
 
@@ -57,19 +63,22 @@ def test_a_run_that_nothing_befalls(world):
 @pytest.mark.parametrize("point", POINTS)
 def test_a_worker_that_is_killed_is_followed_by_another(world, point):
     update, run_id = world.queued()
-    in_a_step = point in {Point.BEFORE_STEP, Point.IN_STEP, Point.STEP_STORED, Point.STEP_RECORDED}
-    if point is Point.IN_STEP:
+    in_a_step = point in {Point.BEFORE_STEP, Point.IN_STEP, Point.SHARD_KEPT, Point.STEP_STORED, Point.STEP_RECORDED}
+    inside = point in {Point.IN_STEP, Point.SHARD_KEPT}
+    if inside:
         (world.root / "hold").touch()
-    killed = world.worker(
-        die_at=f"{point.value}:{2 if in_a_step else 1}", after="artifact/middle" if point is Point.IN_STEP else ""
-    )
+    killed = world.worker(die_at=f"{point.value}:{2 if in_a_step else 1}", after="artifact/middle" if inside else "")
 
     assert killed.wait() == -signal.SIGKILL
-    if point is Point.IN_STEP:
+    if inside:
         (world.root / "hold").unlink()
     assert world.runtime.status(run_id).state is QueueState.RUNNING
     assert world.worker().wait() == 0
 
-    converged(world, update, run_id, again="artifact/middle" if point is Point.IN_STEP else None)
+    converged(world, update, run_id, again="artifact/middle" if inside else None)
+    if point is Point.SHARD_KEPT:
+        assert world.sharded() == [0, 1, 2, 2], "what was kept is found, what was interrupted is repeated"
+    elif point is not Point.IN_STEP:
+        assert world.sharded() == [0, 1, 2]
     kinds = [event.kind for event in world.runtime.events(run_id)]
     assert (kinds.count("taken"), kinds.count("taken-over"), kinds.count("done")) == (1, 1, 1)

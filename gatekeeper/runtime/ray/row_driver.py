@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from gatekeeper.runtime.ray.cluster import connect
+from gatekeeper.runtime.ray.cluster import connected
 from gatekeeper.runtime.ray.pieces import FAILED, NUMBER, read_piece, write_piece
 from gatekeeper.runtime.ray.row_worker import code_digest, worked
 
@@ -36,15 +36,16 @@ def main() -> None:
     os.dup2(2, 1)  # what a library prints must not stand between two answers
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     try:
-        ray = connect(address)
-        # Ray takes this signal for itself; the group that this process belongs to is ended by it.
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        while (head := read_piece(questions)) is not None:
-            asked = json.loads(head)
-            shared = [_stored(ray, read_piece(questions)) for _ in range(asked["shared"])]
-            for number, said in _answers(ray, asked["task"], asked["places"], shared, workers):
-                write_piece(answers, NUMBER.pack(number), said)
-            del shared
+        with connected(address) as ray:
+            # Ray takes this signal for itself; the group that this process belongs to is ended by it.
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            _set_up()
+            while (head := read_piece(questions)) is not None:
+                asked = json.loads(head)
+                shared = [_stored(ray, read_piece(questions)) for _ in range(asked["shared"])]
+                for number, said in _answers(ray, asked["task"], asked["places"], shared, workers):
+                    write_piece(answers, NUMBER.pack(number), said)
+                del shared
     except Exception as error:  # noqa: BLE001 - whoever asked decides what it means
         lines = str(error).strip().splitlines() or [""]
         with suppress(OSError):
@@ -58,6 +59,17 @@ def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(0)
+
+
+def _set_up() -> None:
+    """Let Ray Data keep the order of chunks, end at the first error, and say nothing."""
+    import ray.data
+
+    context = ray.data.DataContext.get_current()
+    context.execution_options.preserve_order = True
+    context.max_errored_blocks = 0
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
 
 
 def _stored(ray: Any, data: bytes | None) -> Any:

@@ -28,6 +28,7 @@ from gatekeeper.store.tables.queue import QueueEventRow, QueueRow
 from gatekeeper.store.tables.root import DIGEST, ID, NAME, PSEUDONYM, Table
 from gatekeeper.store.tables.rows import ReleaseRow, RowCountsRow
 from gatekeeper.store.tables.service import AnswerRow, TokenRow
+from gatekeeper.store.tables.shards import ShardRow
 from gatekeeper.store.tables.words import Decision, DriftKind, PromotionKind, PromotionState, QueueState, RequestState
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "RevocationRow",
     "RowCountsRow",
     "RunRow",
+    "ShardRow",
     "SuiteUseRow",
     "Table",
     "TextRow",
