@@ -1,9 +1,8 @@
 """Whether there is anything at all that a start would have to settle; asked before every change over the service.
 
 Nearly always there is nothing: no promotion under way or given up, no request that waits, was agreed to or broke the
-glass, and no evaluation that goes on. Then :func:`gatekeeper.pipeline.moves.recover`,
-:func:`gatekeeper.pipeline.dead_runs.end_dead_runs` and :func:`gatekeeper.pipeline.lapse.lapse` have nothing to look at,
-and a few statements say so.
+glass, and no evaluation that goes on. Then nothing is left for :func:`gatekeeper.pipeline.moves.recover`, for
+:func:`gatekeeper.pipeline.dead_runs.end_dead_runs` and for :func:`gatekeeper.pipeline.lapse.lapse` to look at.
 """
 
 from gatekeeper.core.states import State

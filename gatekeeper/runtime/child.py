@@ -15,12 +15,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gatekeeper.core.gate import SilentProgress
+from gatekeeper.core.row_work import RowExecutor
 from gatekeeper.pipeline.bench import measure_alone
 from gatekeeper.pipeline.run import evaluation
 from gatekeeper.runtime.messages import KeptShard, read_asked, write_measured, write_shard
 from gatekeeper.runtime.opener import Opener
 from gatekeeper.runtime.ray.executor import RayExecutor
 from gatekeeper.runtime.ray.options import RayOptions
+from gatekeeper.runtime.ray.rows import RayRows
 from gatekeeper.runtime.shards import FolderShards
 
 _LOOK_EVERY = 0.5
@@ -45,10 +47,11 @@ def main() -> None:
     opener = Opener(function=function, argument=argument)
     with (
         talking,
-        _cluster(ray) as executor,
+        _cluster(ray) as (executor, rows),
         opener.open() as workspace,
-        evaluation(workspace, shards=shards, executor=executor) as resources,
+        evaluation(workspace, shards=shards, executor=executor) as engine,
     ):
+        resources = engine.plus({RowExecutor: rows} if rows is not None else {})
         for line in talking.makefile("rb"):
             asked = read_asked(line)
             shards.turn_to(Path(asked.shards) if asked.shards else None, dict(asked.kept))
@@ -62,14 +65,17 @@ def main() -> None:
 
 
 @contextmanager
-def _cluster(options: list[str]) -> Iterator[RayExecutor | None]:
+def _cluster(options: list[str]) -> Iterator[tuple[RayExecutor | None, RayRows | None]]:
+    """Give who evaluates suites and who works on rows on the cluster, where the worker has one."""
     if not options:
-        yield None
+        yield None, None
         return
-    executor = RayExecutor(RayOptions.from_text(options[0]))
+    read = RayOptions.from_text(options[0])
+    executor, rows = RayExecutor(read), RayRows(read.address, wait_seconds=read.wait_seconds)
     try:
-        yield executor
+        yield executor, rows
     finally:
+        rows.close()
         executor.close()
 
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pyarrow as pa
@@ -38,9 +39,19 @@ def files(tmp_path_factory):
     }
 
 
+@contextmanager
+def joined(**options):
+    """Start a cluster that processes of this one may join."""
+    with ray_cluster(**options) as started, pytest.MonkeyPatch.context() as patch:
+        for name, value in started.environment.items():
+            if name.startswith("RAY_"):
+                patch.setenv(name, value)
+        yield started
+
+
 @pytest.fixture(scope="module")
 def cluster():
-    with ray_cluster(nodes=2) as started:
+    with joined(nodes=2) as started:
         yield started
 
 
@@ -119,7 +130,7 @@ def test_a_node_that_dies_during_a_scan_changes_nothing(tmp_path):
     task = replace(CONTENT, rows=10)
     expected = list(LocalProcesses(1).map(open_rows(path), task, tmp_path))
 
-    with ray_cluster(nodes=2) as cluster:
+    with joined(nodes=2) as cluster:
         working = RayRows(cluster.address, wait_seconds=120)
         try:
             found = working.map(open_rows(path), task, tmp_path)
@@ -133,7 +144,7 @@ def test_a_node_that_dies_during_a_scan_changes_nothing(tmp_path):
 
 
 def test_a_cluster_that_died_is_an_error_and_never_a_pass(files, tmp_path):
-    with ray_cluster(nodes=1) as cluster:
+    with joined(nodes=1) as cluster:
         working = RayRows(cluster.address, wait_seconds=20)
         cluster.nodes[0].kill()
         try:

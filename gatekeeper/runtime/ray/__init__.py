@@ -1,1 +1,1 @@
-"""Evaluation suites on a Ray cluster: it computes shards and holds no state."""
+"""Evaluation suites and rows on a Ray cluster: it computes parts and holds no state."""

@@ -37,7 +37,7 @@ def main() -> None:
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     try:
         ray = connect(address)
-        _in_order()
+        _set_up()
         # Ray takes this signal for itself; the group that this process belongs to is ended by it.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         while (head := read_piece(questions)) is not None:
@@ -54,22 +54,22 @@ def main() -> None:
     os._exit(0)
 
 
-def _in_order() -> None:
-    """Let Ray Data keep the order of chunks, end at the first that fails, and print nothing."""
-    import ray.data
-
-    context = ray.data.DataContext.get_current()
-    context.execution_options.preserve_order = True
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
-    context.max_errored_blocks = 0
-
-
 def _end_with(parent: int) -> None:
     """End when nobody is left to answer; the loop may hang in Ray."""
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(0)
+
+
+def _set_up() -> None:
+    """Let Ray Data keep the order of chunks, end at the first error, and say nothing."""
+    import ray.data
+
+    context = ray.data.DataContext.get_current()
+    context.execution_options.preserve_order = True
+    context.max_errored_blocks = 0
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
 
 
 def _stored(ray: Any, data: bytes | None) -> Any:

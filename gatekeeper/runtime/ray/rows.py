@@ -8,7 +8,6 @@ it: nothing is done here instead.
 import json
 import os
 import queue
-import re
 import subprocess
 import sys
 import threading
@@ -16,14 +15,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from gatekeeper.core.errors import InputError, UsageError
+from gatekeeper.core.errors import InputError
 from gatekeeper.core.row_work import RowExecutor, RowRange, RowTask
 from gatekeeper.core.rows import RowSource
 from gatekeeper.gates.data.spreading.chunk_work import range_line, result_of, task_line
 from gatekeeper.gates.data.spreading.processes import Few, ranges_for
+from gatekeeper.runtime.ray.cluster import quiet
+from gatekeeper.runtime.ray.options import RayOptions
 from gatekeeper.runtime.ray.pieces import FAILED, NUMBER, read_piece, write_piece
 
-_ADDRESS = re.compile(r"auto|[A-Za-z0-9._\-]+:\d{1,5}|\[[0-9a-fA-F:.]+\]:\d{1,5}")
 _TRIES = 3
 """Drivers that are started, without an answer from any, before the work is given up."""
 
@@ -42,12 +42,8 @@ class RayRows(RowExecutor):
         Raises:
             UsageError: the address is none, or one of Ray's client.
         """
-        if not _ADDRESS.fullmatch(address):
-            raise UsageError(
-                f"{address!r} is no address of a Ray cluster that this machine belongs to.",
-                hint="Scan on a node of the cluster, with --ray auto or HOST:PORT of the head; ray:// is not used.",
-            )
-        self._address, self._workers, self._wait = address, workers, wait_seconds
+        self._address = RayOptions(address=address).address
+        self._workers, self._wait = workers, wait_seconds
         self._driver: _Driver | None = None
 
     def close(self) -> None:
@@ -112,7 +108,7 @@ class _Driver:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=_environment(),
+            env=quiet(dict(os.environ)) | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
         self._heard: queue.Queue[bytes | None] = queue.Queue(maxsize=4)
         threading.Thread(target=self._listen, daemon=True).start()
@@ -168,9 +164,3 @@ class _Driver:
                 self._process.stdin.close()
             except OSError:
                 return
-
-
-def _environment() -> dict[str, str]:
-    """Return an environment without what Ray's processes need not know; Ray reports nothing home."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GATEKEEPER_", "MLFLOW_"))}
-    return kept | {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
