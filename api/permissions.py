@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from gatekeeper.core.states import MOVES, State
+from gatekeeper.store.tables import RequestState
 
 
 class Role(StrEnum):
@@ -42,6 +43,8 @@ class Route:
 
     Nothing here asks: the pipeline does. A test holds that it does so as it stands here.
     """
+    request_states: frozenset[RequestState] | None = None
+    """The same of a request."""
 
     @property
     def writes(self) -> bool:
@@ -71,6 +74,7 @@ def _post(
     *,
     guarded: bool = True,
     states: Iterable[State] | None = None,
+    request_states: Iterable[RequestState] | None = None,
 ) -> Route:
     return Route(
         method="POST",
@@ -79,6 +83,7 @@ def _post(
         about=about,
         guarded=guarded,
         states=None if states is None else frozenset(states),
+        request_states=None if request_states is None else frozenset(request_states),
     )
 
 
@@ -160,14 +165,33 @@ ROUTES: Final = (
         "Put its bytes on the revocation list.",
         states=(State.ACTIVE, State.SUPERSEDED, State.ROLLED_BACK),
     ),
-    _post("/v1/updates/{update_id}/anchor", _DECIDERS, "Ask to make it the anchor."),
-    _post("/v1/updates/{update_id}/break-glass", _ADMINS, "Ask to put it live over its verdict, for a limited time."),
-    _post("/v1/updates/{update_id}/review", _ADMINS, "Ask to keep what is live over its verdict."),
+    _post(
+        "/v1/updates/{update_id}/anchor",
+        _DECIDERS,
+        "Ask to make it the anchor.",
+        states=(State.ACTIVE, State.SUPERSEDED),
+    ),
+    _post(
+        "/v1/updates/{update_id}/break-glass",
+        _ADMINS,
+        "Ask to put it live over its verdict, for a limited time.",
+        states=(State.BLOCKED,),
+    ),
+    _post(
+        "/v1/updates/{update_id}/review", _ADMINS, "Ask to keep what is live over its verdict.", states=(State.ACTIVE,)
+    ),
     _get("/v1/requests", _PEOPLE, "What people are asked about, or agreed to and nobody has carried out."),
     _get("/v1/requests/{request_id}", _PEOPLE, "One request, with its ETag."),
     _get("/v1/requests/{request_id}/to-sign", _DECIDERS, "What a decision about it would have to say."),
-    _post("/v1/requests/{request_id}/approve", _DECIDERS, "Agree to exactly that."),
-    _post("/v1/requests/{request_id}/reject", _DECIDERS, "Refuse it."),
+    _post(
+        "/v1/requests/{request_id}/approve", _DECIDERS, "Agree to exactly that.", request_states=(RequestState.OPEN,)
+    ),
+    _post(
+        "/v1/requests/{request_id}/reject",
+        _DECIDERS,
+        "Refuse it.",
+        request_states=(RequestState.OPEN, RequestState.APPROVED),
+    ),
     _get("/v1/quarantine", _PEOPLE, "Scans whose rows wait."),
     _get("/v1/quarantine/{scan}", _PEOPLE, "Which rows of a scan wait, and why."),
     _post(
@@ -267,10 +291,12 @@ def matrix() -> str:
 
 
 def states_matrix() -> str:
-    """Return which writes can succeed in which state, as Markdown."""
+    """Return which writes can succeed in which state of an update, or of a request, as Markdown."""
     lines = ["| Method | Path | States |", "|---|---|---|"]
     for route in ROUTES:
-        if route.states is not None:
-            named = ", ".join(f"`{state}`" for state in State if state in route.states)
+        known: Iterable[StrEnum] = State if route.request_states is None else RequestState
+        among = route.states if route.request_states is None else route.request_states
+        if among is not None:
+            named = ", ".join(f"`{state}`" for state in known if state in among)
             lines.append(f"| {route.method} | `{route.path}` | {named} |")
     return "\n".join(lines)

@@ -63,3 +63,16 @@ def tiny_world(shared_folder):
 def item_cache(tmp_path_factory):
     """Item scores, shared by the tests of one worker."""
     return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    """A PostgreSQL server for whoever asks: one for each process of the tests, with a database for each test.
+
+    Its folder is none of pytest's: where tests run as root the server has a user of its own, and every other session
+    of pytest that starts meanwhile closes pytest's folder to everybody else.
+    """
+    from databases import Server
+
+    with tempfile.TemporaryDirectory(prefix="gatekeeper-pg-") as folder, Server(Path(folder) / "pg") as server:
+        yield server.hurry()

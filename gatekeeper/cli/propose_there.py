@@ -30,7 +30,7 @@ class Wanted:
 
     model: str
     update: str
-    """A folder of this machine, or what the service has: ``models:/NAME/VERSION``, ``incoming:PATH``, ``upload:DIGEST``."""
+    """A folder of this machine, or what the service has: ``models:/NAME/VERSION``, ``incoming:PATH``, ``upload:…``."""
     data: str | None
     base: str | None
     name: str | None

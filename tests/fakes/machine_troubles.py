@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, multiple, rule
@@ -12,6 +13,7 @@ from machine_readings import digest
 from machine_world import PEOPLE
 
 from gatekeeper.core.errors import GatekeeperError
+from gatekeeper.pipeline.approve import approve
 from gatekeeper.pipeline.moves import recover
 from gatekeeper.pipeline.promote import promote
 from gatekeeper.pipeline.reconcile import reconcile_round
@@ -19,6 +21,7 @@ from gatekeeper.pipeline.reconcile import reconcile_round
 ENDS = 60 * 24
 """Hours after which the clock stands: tokens and revocation lists count longer."""
 MOODS_OF_A_DAY = st.lists(st.sampled_from(["little", "little", "some", "unmeasured"]), min_size=1, max_size=3)
+WHEN = st.sampled_from(["approval", "promotion"])
 MEANWHILE = (
     "promote",
     "reject",
@@ -171,6 +174,62 @@ class Troubles(People):
                 self.evaluate_as("lee", update)
                 self.decide_as("dana", update)
                 self.withdraw_as("lee", update) if then == "withdraw" else self.decide_as("kim", update, "reject")
+
+    @rule(target=changes, when=WHEN, policy=st.sampled_from(["two", "safety", "author"]))
+    def the_policy_changes_on_the_way(self, when, policy):
+        return self.on_the_way("the_policy_changes_on_the_way", when, "policy", policy)
+
+    @rule(target=changes, when=WHEN)
+    def time_runs_out_on_the_way(self, when):
+        return self.on_the_way("time_runs_out_on_the_way", when, "time")
+
+    @rule(target=changes, when=WHEN, what=st.sampled_from(["leave", "program", "token"]))
+    def people_change_on_the_way(self, when, what):
+        return self.on_the_way("people_change_on_the_way", when, what)
+
+    @rule(target=changes, when=WHEN, what=st.sampled_from(["hand", "intake", "registry"]))
+    def something_is_tampered_with_on_the_way(self, when, what):
+        return self.on_the_way("something_is_tampered_with_on_the_way", when, what)
+
+    def on_the_way(self, rule, when, what, policy="one"):
+        """What held when an update was judged, or agreed to, holds no more when the next one acts."""
+        self.all_is_well()
+        self.step_begins(rule)
+        update = self.judged_as("zelda")
+        if update is None:
+            return multiple()
+        for moment in ("approval", "promotion"):
+            if moment == when:
+                self.what_must_always_be_true()
+                self.changes_now(what, update, policy)
+                self.step_begins(rule)
+            if moment == "approval":
+                for name in ("dana", "lee"):
+                    self.decide_as(name, update)
+                    self.at_a_terminal(name, approve, update)
+        self.promote_as("ada", update)
+        return update
+
+    def changes_now(self, what, update, policy):
+        """Let one thing be another from now on."""
+        if what == "policy":
+            self.world.policy = policy
+        elif what == "time":
+            self.world.clock.advance(hours=80)
+        elif what in ("leave", "program"):
+            people = {name: each for name, each in self.world.people.items() if name not in ("dana", "lee")}
+            if what == "program":
+                people |= {name: replace(PEOPLE[name], roles=("service", "approver")) for name in ("dana", "lee")}
+            self.world.people = people
+        elif what == "token":
+            for name in ("dana", "lee"):
+                self.world.end_token(name)
+        elif what == "hand":
+            self.move_by_hand("champion", "1")
+        elif what == "intake":
+            self.world.change_file(self.world.root / "intake" / update / "candidate" / "model.safetensors")
+        elif (version := self.world.version_of(update)) is not None:
+            self.world.change_file(self.world.registry.weights_of(MODEL, version))
 
     @rule(update=changes, where=st.sampled_from(["intake", "registry", "evidence"]))
     def bytes_are_changed(self, update, where):

@@ -1,24 +1,59 @@
 """An empty database and an update to put into it."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from gatekeeper.core.update import Artifact, Manifest, ManifestEntry, Provenance, TrainingData, Update, UpdateKind
 from gatekeeper.store import updates
-from gatekeeper.store.database import Store, create_store
+from gatekeeper.store.database import Store, create_store, open_store
 
 SUBMITTER = "person:" + "a" * 64
 
 
-@pytest.fixture
-def url(tmp_path) -> str:
-    return f"sqlite:///{tmp_path / 'gatekeeper.db'}"
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request) -> str:
+    """Which of both databases a test runs on; a test of one alone says so with its own parameter."""
+    return request.param
 
 
 @pytest.fixture
-def store(url) -> Store:
-    made = create_store(url)
+def url(database, tmp_path, request):
+    """The URL of a database that is not there yet, or is empty."""
+    if database == "sqlite":
+        yield f"sqlite:///{tmp_path / 'gatekeeper.db'}"
+        return
+    server = request.getfixturevalue("postgresql")
+    made = server.database()
+    yield made
+    server.drop(made)
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory) -> Path:
+    """A SQLite file that has our tables."""
+    file = tmp_path_factory.mktemp("template") / "gatekeeper.db"
+    create_store(f"sqlite:///{file}").close()
+    return file
+
+
+@pytest.fixture
+def store_url(database, tmp_path, request):
+    """The URL of a database that has our tables and nothing in them."""
+    if database == "sqlite":
+        shutil.copy(request.getfixturevalue("template"), tmp_path / "gatekeeper.db")
+        yield f"sqlite:///{tmp_path / 'gatekeeper.db'}"
+        return
+    server = request.getfixturevalue("postgresql")
+    made = server.migrated()
+    yield made
+    server.drop(made)
+
+
+@pytest.fixture
+def store(store_url) -> Store:
+    made = open_store(store_url)
     yield made
     made.close()
 

@@ -12,9 +12,12 @@ from gatekeeper.core.errors import StoreError, UsageError
 from gatekeeper.store import entries, models, people, sqlite
 from gatekeeper.store.database import create_store, open_store
 
+SQLITE = pytest.mark.parametrize("database", ["sqlite"])
+POSTGRESQL = pytest.mark.parametrize("database", ["postgresql"])
 OURS = Path(__file__).parents[2]
 
 
+@SQLITE
 def test_sqlite_is_durable_checked_and_patient(store):
     with store.transaction() as session:
         read = {
@@ -30,6 +33,23 @@ def test_sqlite_is_durable_checked_and_patient(store):
     }
 
 
+@POSTGRESQL
+def test_postgresql_is_durable_and_patient_and_readers_write_nothing(store):
+    with store.transaction() as session:
+        connection = session.connection()
+        waits = connection.exec_driver_sql("SHOW lock_timeout").scalar()
+        durable = connection.exec_driver_sql("SHOW synchronous_commit").scalar()
+        level = connection.exec_driver_sql("SHOW transaction_isolation").scalar()
+    with store.reading() as session:
+        connection = session.connection()
+        read = connection.exec_driver_sql("SHOW transaction_read_only").scalar()
+        snapshot = connection.exec_driver_sql("SHOW transaction_isolation").scalar()
+
+    assert (waits, durable, level) == ("30s", "on", "read committed")
+    assert (read, snapshot) == ("on", "repeatable read")
+
+
+@SQLITE
 def test_a_new_database_is_readable_by_its_owner_alone(store, tmp_path):
     assert stat.S_IMODE((tmp_path / "gatekeeper.db").stat().st_mode) == 0o600
 
@@ -93,6 +113,7 @@ def test_two_writers_never_read_the_same_state(store):
         assert entries.size(session) == 80
 
 
+@SQLITE
 def test_a_locked_database_is_one_sentence(store, monkeypatch, url):
     monkeypatch.setattr(sqlite, "_PRAGMAS", ("PRAGMA busy_timeout=1",))
     monkeypatch.setattr(sqlite, "BUSY_MILLISECONDS", 1)
@@ -102,6 +123,7 @@ def test_a_locked_database_is_one_sentence(store, monkeypatch, url):
         pass
 
 
+@SQLITE
 def test_a_missing_database_is_not_created_by_opening_it(url, tmp_path):
     with pytest.raises(StoreError, match="no application database"):
         open_store(url)
@@ -109,6 +131,7 @@ def test_a_missing_database_is_not_created_by_opening_it(url, tmp_path):
     assert not (tmp_path / "gatekeeper.db").exists()
 
 
+@SQLITE
 def test_a_file_that_is_no_database_is_one_sentence(url, tmp_path):
     (tmp_path / "gatekeeper.db").write_bytes(b"this is no database, and long enough to be read as one" * 20)
 
@@ -145,7 +168,7 @@ def test_a_rule_of_the_database_that_we_broke_is_no_user_error(store):
     from sqlalchemy.exc import IntegrityError
 
     with pytest.raises(IntegrityError), store.transaction() as session:
-        session.execute(text("INSERT INTO verdicts VALUES ('run-x', 'ADMIT', 0, 'null', 'd')"))
+        session.execute(text("INSERT INTO verdicts VALUES ('run-x', 'ADMIT', false, 'null', 'd')"))
 
 
 def test_only_the_store_commits():

