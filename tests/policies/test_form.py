@@ -1,9 +1,11 @@
 """A policy comes back from its normal form as the same policy, or not at all."""
 
+import dataclasses
 import json
 
 import pytest
 
+from gatekeeper.core.digests import digest_of
 from gatekeeper.core.errors import PolicyError, VerificationError
 from gatekeeper.gates.catalogue import discover
 from policies.form import policy_from_form
@@ -29,6 +31,15 @@ def test_a_changed_form_is_not_that_policy():
 
     with pytest.raises(VerificationError):
         policy_from_form(kept, discover(), digest=policy.digest)
+
+
+def test_a_policy_that_differs_has_a_digest_of_its_own_whatever_was_asked_before():
+    policy = load_policy("builtin:baseline", discover())
+    before = policy.digest
+
+    changed = dataclasses.replace(policy, seed=policy.seed + 1)
+
+    assert changed.digest == digest_of(normal_form(changed)) != before
 
 
 def test_a_form_with_a_gate_that_is_gone_does_not_load():

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from gatekeeper.core.errors import PromotionConflict, StateError, VerificationError
+from gatekeeper.core.errors import PromotionConflict, StateError, StoreError, VerificationError
 from gatekeeper.core.findings import Finding, GateReport, Metric, Severity, Status
 from gatekeeper.core.verdict import Outcome, Reason, Verdict
 from gatekeeper.store import approvals, models, people, promotions, runs, texts
@@ -101,6 +101,41 @@ def test_a_verdict_changed_in_the_database_is_found(store, run_id):
 
     with store.reading() as session, pytest.raises(VerificationError):
         runs.verdict(session, run_id)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE verdicts SET errored = NOT errored",
+        "UPDATE verdicts SET evidence_digest = replace(evidence_digest, 'a', 'b') || '0'",
+        'UPDATE verdicts SET verdict = replace(verdict, \'"outcome":\', \'"outcome": 0, "was":\')',
+        "UPDATE verdicts SET verdict = '{}'",
+    ],
+)
+def test_a_verdict_that_is_changed_after_it_was_read_is_found(store, run_id, change):
+    with store.transaction() as session:
+        runs.add_verdict(session, run_id, VERDICT)
+    with store.reading() as session:
+        assert runs.verdict(session, run_id) == VERDICT
+    with store.transaction() as session:
+        session.execute(text(change))
+
+    with store.reading() as session, pytest.raises((VerificationError, StoreError)):
+        runs.verdict(session, run_id)
+
+
+def test_a_report_whose_text_says_the_same_in_other_letters_is_found(store, run_id):
+    with store.transaction() as session:
+        runs.add_report(session, run_id, REPORT, seconds=1.5)
+        session.execute(text("UPDATE reports SET report = replace(report, '{', '{ ')"))
+
+    with store.reading() as session, pytest.raises(VerificationError, match="data/pii"):
+        runs.reports(session, run_id)
+
+
+def test_the_newest_run_gives_its_policy_when_it_is_asked_for(store, run_id):
+    with store.reading() as session:
+        assert runs.newest(session, "upd-00000000000000aa").policy == runs.require(session, run_id).policy
 
 
 def test_a_run_ends_and_is_the_latest(store, run_id):
