@@ -93,7 +93,7 @@ def by_updates(size, repeats):
             "verify the alias": times(repeats, lambda: verify_alias(workspace, MODEL, "champion")),
             "figures, first reading": times(repeats, first_scrape),
             "figures, later reading": times(repeats, next_scrape),
-            "promote": times(repeats, world.updated),
+            "propose to promotion, over HTTP": times(repeats, world.updated),
         }
         workspace.store.close()
     return found
