@@ -57,12 +57,20 @@ class ServiceMetrics(ProcessMetrics):
         self._problems.labels(among(KINDS, code, ELSE)).inc()
 
     def text(self) -> bytes:
-        """Return every figure but those by model, in the text format 0.0.4; the same for a moment."""
-        with self._lock:
+        """Return every figure but those by model, in the text format 0.0.4; the same for a moment.
+
+        While one caller waits for a slow database, the others are given the last text: anybody may ask here, and
+        nobody may keep the service's threads by asking.
+        """
+        if not self._lock.acquire(blocking=not self._text):
+            return self._text
+        try:
             if self._clock() >= self._until:
                 self._text = generate_latest(self._whole)
                 self._until = self._clock() + KEPT_SECONDS
             return self._text
+        finally:
+            self._lock.release()
 
 
 def _joined(own: CollectorRegistry, installation: Installation) -> CollectorRegistry:

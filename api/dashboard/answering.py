@@ -25,6 +25,7 @@ from api.problems import Problem, ProblemOut, request_id_of, response_for
 from api.service import Service, log, service_of
 from api.signed_in import caller_signed_in
 from gatekeeper.core.errors import GatekeeperError
+from gatekeeper.runtime.log import known_id, note
 
 View = Callable[[Visit], Response]
 
@@ -116,6 +117,7 @@ def _visit(request: Request, body: bytes | None) -> Visit:
         Problem: they call too often, or the form is not their own.
     """
     session, caller = _signed_in(request)
+    note(token=caller.token, update=known_id(request.path_params.get("update_id")))
     form = {} if body is None else fields_of(request, body)
     service = service_of(request)
     service.rates.called(caller.token, writes=body is not None)

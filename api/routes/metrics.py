@@ -5,6 +5,7 @@ from starlette.responses import Response
 
 from api.guard import guarded_router
 from api.metering import ServiceMetrics
+from api.problems import MEDIA_TYPE as PROBLEM
 from api.problems import Problem
 from api.service import service_of
 
@@ -16,7 +17,13 @@ MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 @router.get(
     "/metrics",
     response_class=Response,
-    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    responses={
+        200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+        404: {
+            "description": "Figures have an address of their own here.",
+            "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/ProblemOut"}}},
+        },
+    },
     summary="Figures",
     tags=["health"],
 )

@@ -228,6 +228,15 @@ def test_one_text_answers_whoever_asks_at_once(world):
     assert metrics.text() is metrics.text()
 
 
+def test_a_slow_database_keeps_one_caller_waiting_and_no_other(world):
+    metrics = world.app.state.metrics
+    last = metrics.text()
+    metrics._until = -1.0
+
+    with metrics._lock:  # somebody reads the database, and that takes its time
+        assert metrics.text() is last
+
+
 def test_where_figures_have_their_own_port_they_are_not_here(workspace, tmp_path, policy):
     world = World(workspace, tmp_path, policy, open_metrics=False)
 

@@ -4,7 +4,8 @@ Each size is measured in a process of its own, so that memory is that size's alo
 and promotions of a large installation are copies of real ones under ids of their own; everything that is timed is the
 real call. Times are processor time of the measuring process, so that other load on the machine does not count; waiting
 for the disk does not count either. The exponent is the slope of log time over log size by least squares, with a 95 %
-interval from the residuals: 0 means that the size does not matter, 1 that cost grows with it.
+interval from the residuals: 0 means that the size does not matter, 1 that cost grows with it. The last step is that
+slope between the two largest sizes alone, where what is fixed weighs least.
 
 Run with ``python -m tests.benchmarks.growth [AXIS] [--most N] [--repeats R] [--keep FILE]``; sizes
 that the file has are not measured again. The axes are updates, ledger, rows and items.
@@ -39,6 +40,14 @@ def fitted(points):
     return fit.slope, fit.stderr * stats.t.ppf(0.975, len(xs) - 2)
 
 
+def last_step(cells):
+    """Return the slope between the two largest sizes of {size: seconds}, as text."""
+    if len(cells) < 2:
+        return "–"
+    (small, before), (large, after) = sorted(cells.items())[-2:]
+    return f"{math.log(after / before) / math.log(large / small):.2f}"
+
+
 def one(axis, size, repeats):
     """Measure one size in this process; return {what: [seconds]} and peak memory in MiB."""
     from growth_axes import AXES
@@ -71,13 +80,13 @@ def table(axis, sizes, repeats, keep):
         for what, seconds in found["seconds"].items():
             points[what] += [(size, each) for each in seconds]
             cells[what][size] = min(seconds)
-    print(f"| {axis} | " + " | ".join(f"{size:,}" for size in sizes) + " | exponent |")
-    print("|---" * (len(sizes) + 2) + "|")
+    print(f"| {axis} | " + " | ".join(f"{size:,}" for size in sizes) + " | exponent | last step |")
+    print("|---" * (len(sizes) + 3) + "|")
     for what in points:
         row = [f"{1000 * cells[what][size]:,.1f}" if size in cells[what] else "" for size in sizes]
         slope = "%.2f ± %.2f" % fitted(points[what]) if len(cells[what]) > 2 else "–"  # noqa: UP031  # two numbers at once
-        print(f"| {what}, ms | " + " | ".join(row) + f" | {slope} |")
-    print("| peak memory, MiB | " + " | ".join(f"{memory[size]:,.0f}" for size in sizes) + " | |", flush=True)
+        print(f"| {what}, ms | " + " | ".join(row) + f" | {slope} | {last_step(cells[what])} |")
+    print("| peak memory, MiB | " + " | ".join(f"{memory[size]:,.0f}" for size in sizes) + " | | |", flush=True)
 
 
 def main():
