@@ -9,6 +9,8 @@ import pytest
 from browsing import Browser, Page
 from log_in_world import log_in, logging_world, provider_of
 from provider import CLIENT, ISSUER, FakeProvider, curve, rsa, signed, unsigned
+from quick_world import quick_policy, quick_workspace
+from registry import FakeRegistry
 from service_world import settings
 
 from api.app import create_app
@@ -30,6 +32,23 @@ def world(workspace, tmp_path, policy, provider):
 @pytest.fixture
 def browser(world):
     return Browser(world.app, base="https://gate.example")
+
+
+@pytest.fixture(scope="module")
+def calm_world(tmp_path_factory):
+    """A service and a provider for everything that lets nobody in, and so leaves nothing behind."""
+    root, policy, provider = tmp_path_factory.mktemp("calm"), quick_policy(), FakeProvider()
+    opened = quick_workspace(root, FakeRegistry(root=root / "registry"), policies=(policy,))
+    yield logging_world(opened, root, policy, provider), provider
+    opened.store.close()
+
+
+@pytest.fixture
+def calm(calm_world):
+    """A browser of its own, and the provider as it was."""
+    world, provider = calm_world
+    provider.claims, provider.tokens, provider.signing = {}, {}, {}
+    return Browser(world.app, base="https://gate.example"), provider
 
 
 def refused(answered, status=403):
@@ -177,7 +196,8 @@ def test_an_answer_that_takes_too_long_does_not_count(world, browser, provider):
         pytest.param({"error": "access_denied"}, id="refused-there"),
     ],
 )
-def test_a_changed_answer_does_not_count(browser, provider, changed):
+def test_a_changed_answer_does_not_count(calm, changed):
+    browser, provider = calm
     answer = provider.log_in(begun(browser))
 
     refused(back(browser, {**answer, **changed}))
@@ -238,7 +258,8 @@ NOW = int(time.time())
         pytest.param({"auth_time": "now"}, id="proved-in-words"),
     ],
 )
-def test_claims_that_do_not_hold_let_nobody_in(browser, provider, claims):
+def test_claims_that_do_not_hold_let_nobody_in(calm, claims):
+    browser, provider = calm
     provider.claims = claims
 
     refused(log_in(browser, provider))
@@ -311,7 +332,8 @@ def with_shared_secret(claims, secret):
         pytest.param(lambda claims: unsigned({"alg": "RS256", "kid": ["one"]}, claims, b"x"), id="kid-is-a-list"),
     ],
 )
-def test_a_token_that_somebody_wrote_lets_nobody_in(browser, provider, make):
+def test_a_token_that_somebody_wrote_lets_nobody_in(calm, make):
+    browser, provider = calm
     refused(forged(provider, browser, make))
 
 
