@@ -22,7 +22,7 @@ from gatekeeper.client import Client, Refused
 from tests.fakes.mlflow_server import free_port, mlflow_server
 
 MODEL = "tiny"
-PATIENCE = 60
+PATIENCE = 180
 POLICY = """
 policy: journey
 version: 1

@@ -124,7 +124,7 @@ def mlflow_server(folder: Path, registry: str, *, port: int | None = None, trust
 
 
 def _wait(process, url: str, log: Path) -> None:
-    end = time.monotonic() + 120
+    end = time.monotonic() + 300
     while time.monotonic() < end and process.poll() is None:
         try:
             with urllib.request.urlopen(f"{url}/health", timeout=2):  # noqa: S310
