@@ -115,7 +115,7 @@ class RayWorld:
 
 
 @contextmanager
-def ray_world(root, tiny_world, *, times=12):
+def ray_world(root, tiny_world, *, times=30):
     """Make an installation, with a first champion that waits for its evaluation."""
     root.mkdir(parents=True, exist_ok=True)
     long = {name: longer(tiny_world.suites[name], root / f"{name}.jsonl", times) for name in _LONG}
