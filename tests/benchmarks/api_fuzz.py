@@ -51,6 +51,9 @@ CHECKED = [
     response_headers_conformance,
     response_schema_conformance,
 ]
+PATIENCE = 120
+"""Seconds after which an answer, or the next piece of one, does not come any more."""
+
 EXPECTED_503 = {"/readyz"}
 """What may answer with a 5xx, as the description says."""
 
@@ -101,7 +104,8 @@ class Dice:
         self.updates = [item["id"] for item in listed]
         self.digest = world.policy.digest
         self.request = world.ola.get("/v1/requests").json()["items"][0]["id"]
-        self.auditor = {"Authorization": f"Bearer {world.ola.token}"}
+        self.auditor = requests.Session()
+        self.auditor.headers["Authorization"] = f"Bearer {world.ola.token}"
 
     def touch(self, case):
         """Change a request that was made up into one about something real."""
@@ -122,7 +126,7 @@ class Dice:
         if "/requests/" in case.path:
             path = f"/v1/requests/{self.request}"
         if case.method == "POST" and case.path_parameters:
-            seen = requests.get(self.url + path, headers=self.auditor, timeout=30)
+            seen = self.auditor.get(self.url + path, timeout=PATIENCE)
             case.headers["If-Match"] = seen.headers["ETag"]
             if isinstance(case.body, dict) and "seen" in case.body:
                 case.body["seen"] = seen.json()["digests"]
@@ -165,7 +169,7 @@ def fuzz(operation, holders, examples, *, url, dice, tally, number):
                 case.headers.pop("Authorization", None)
                 if token is not None:
                     case.headers["Authorization"] = f"Bearer {token}"
-                response = case.call(base_url=url, session=session)
+                response = case.call(base_url=url, session=session, timeout=PATIENCE)
                 tally.note(role, case, response, failures_of(case, response))
 
         try:
