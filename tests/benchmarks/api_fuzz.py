@@ -55,6 +55,9 @@ CHECKED = [
     response_headers_conformance,
     response_schema_conformance,
 ]
+PATIENCE = 120
+"""Seconds after which an answer, or the next piece of one, does not come any more."""
+
 EXPECTED_503 = {"/readyz"}
 """What may answer with a 5xx, as the description says."""
 
@@ -119,8 +122,10 @@ class Dice:
         self.digest = world.policy.digest
         self.request = world.ola.get("/v1/requests").json()["items"][0]["id"]
         self.run = next(item["run"] for item in listed if item["run"])
-        self.auditor = {"Authorization": f"Bearer {world.ola.token}"}
-        self.admin = {"Authorization": f"Bearer {world.ada.token}"}
+        self.auditor = requests.Session()
+        self.auditor.headers["Authorization"] = f"Bearer {world.ola.token}"
+        self.admin = requests.Session()
+        self.admin.headers["Authorization"] = f"Bearer {world.ada.token}"
         hook = {"url": "https://hooks.example.com/x", "events": ["update.promoted"]}
         self.webhook = world.ada.post("/v1/webhooks", hook).json()["webhook"]["id"]
         self.delivery = world.ada.post(f"/v1/webhooks/{self.webhook}/test").json()["id"]
@@ -151,10 +156,8 @@ class Dice:
             path = f"/v1/webhooks/{self.webhook}"
         unseen = case.path.startswith(("/v1/uploads", "/v1/quarantine"))
         if case.method == "POST" and case.path_parameters and not unseen:
-            seen = requests.get(
-                self.url + path, headers=self.admin if "/webhooks/" in path else self.auditor, timeout=30
-            )
-            case.headers["If-Match"] = seen.headers.get("ETag", '"removed"')
+            eyes = self.admin if "/webhooks/" in path else self.auditor
+            case.headers["If-Match"] = eyes.get(self.url + path, timeout=PATIENCE).headers.get("ETag", '"removed"')
             if isinstance(case.body, dict) and "seen" in case.body:
                 case.body["seen"] = seen.json()["digests"]
 
@@ -196,7 +199,7 @@ def fuzz(operation, holders, examples, *, url, dice, tally, number):
                 case.headers.pop("Authorization", None)
                 if token is not None:
                     case.headers["Authorization"] = f"Bearer {token}"
-                response = case.call(base_url=url, session=session)
+                response = case.call(base_url=url, session=session, timeout=PATIENCE)
                 tally.note(role, case, response, failures_of(case, response))
 
         try:

@@ -3,8 +3,10 @@
 For every planted bug the machine runs until an invariant breaks, or until it has had its examples. What must be found,
 and by which invariant, stands beside every bug in ``tests/fakes/planted.py``.
 
-Run with ``python -m tests.benchmarks.planted_bugs [--examples N] [--seed N] [--only NAME,NAME] [--out FILE]``; ends
-with 1 when a bug was not found. Without a bug, ``--only none --examples N`` looks for bugs that nobody planted.
+Run with ``python -m tests.benchmarks.planted_bugs [--examples N] [--seed N] [--sweep] [--only NAME,NAME]
+[--out FILE]``; ends with 1 when a bug was not found. Without a bug, ``--only none --examples N`` looks for bugs that
+nobody planted. With ``--sweep`` the machine walks one fixed way (``tests/fakes/machine_sweep.py``) in place of random
+ones, which says within seconds whether a check that is gone is noticed.
 """
 
 import argparse
@@ -21,9 +23,26 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 from machine_invariants import ServiceMachine
 from machine_promises import Broken, Tally
+from machine_sweep import sweep
 from planted import PLANTED
 
 NONE = "none"
+
+
+def swept(plant):
+    """Walk the fixed way with one bug; return what was found, or ``None``, and what it went through."""
+    with pytest.MonkeyPatch.context() as patch:
+        if plant is not None:
+            plant(patch)
+        Walk = type("Walk", (ServiceMachine,), {"tally": Tally()})  # noqa: N806  # a class
+        machine = Walk()
+        try:
+            sweep(machine)
+        except AssertionError as broken:
+            return broken, Walk.tally
+        finally:
+            machine.world.close()
+    return None, Walk.tally
 
 
 def hunted(plant, *, examples, steps, number):
@@ -67,6 +86,7 @@ def main():
     parser.add_argument("--examples", type=int, default=60)
     parser.add_argument("--steps", type=int, default=15)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--sweep", action="store_true")
     parser.add_argument("--only", default=",".join(PLANTED))
     parser.add_argument("--out", type=Path, help="gets a line of JSON for every bug")
     told = parser.parse_args()
@@ -75,7 +95,10 @@ def main():
     for name in told.only.split(","):
         number, plant = (None, None) if name == NONE else PLANTED[name]
         began = time.monotonic()
-        found, tally = hunted(plant, examples=told.examples, steps=told.steps, number=told.seed)
+        if told.sweep:
+            found, tally = swept(plant)
+        else:
+            found, tally = hunted(plant, examples=told.examples, steps=told.steps, number=told.seed)
         line = {
             "bug": name,
             "breaks": number,

@@ -124,6 +124,8 @@ class MachineWorld:
         return client.__enter__()
 
     def close(self):
+        if not self.root.exists():
+            return
         for client in self.clients:
             client.__exit__(None, None, None)
         for workspace in self.workspaces:
