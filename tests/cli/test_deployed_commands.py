@@ -94,7 +94,7 @@ def running(root, name, ports, **more):
         log.close()
 
 
-def answer(url, process, *, headers=None, patience=120):
+def answer(url, process, *, headers=None, patience=240):
     """Return status and body, once something answers."""
     end = time.monotonic() + patience
     while time.monotonic() < end and process.poll() is None:
@@ -116,30 +116,33 @@ def test_the_project_is_made_again_and_again_by_the_same_command(root):
     assert json.loads(second.stdout)["written"] == []
 
 
+@pytest.mark.timeout(600)
 def test_service_worker_reconciler_and_registry_start_and_answer(root):
     assert run(root, "init").returncode == 0
     assert run(root, "token", "create", "--for", "operator").returncode == 0
     ports = {name: free_port() for name in ("5000", "8780", "9109", "9110", "9108")}
     registry = f"http://127.0.0.1:{ports['5000']}"
     tracking = {"GATEKEEPER_TRACKING_URI": registry}
-    with running(root, "mlflow", ports) as mlflow:
+    with (
+        running(root, "mlflow", ports) as mlflow,
+        running(root, "service", ports, **tracking) as service,
+        running(root, "worker", ports, **tracking) as worker,
+        running(root, "reconciler", ports, **tracking) as reconciler,
+    ):
+        assert answer(f"http://127.0.0.1:{ports['8780']}/healthz", service)[0] == 200
+        assert answer(f"http://127.0.0.1:{ports['8780']}/metrics", service)[0] == 404
+        shown = answer(f"http://127.0.0.1:{ports['9109']}/metrics", service)[1]
+        assert "gatekeeper_database_up 1.0" in shown
+        assert "gatekeeper_worker_busy 0.0" in answer(f"http://127.0.0.1:{ports['9110']}/metrics", worker)[1]
+        assert "gatekeeper_open_drifts" in answer(f"http://127.0.0.1:{ports['9108']}/metrics", reconciler)[1]
         assert answer(f"{registry}/health", mlflow) == (200, "OK")
         search = f"{registry}/api/2.0/mlflow/registered-models/search"
         assert answer(search, mlflow, headers={"Host": f"mlflow:{ports['5000']}"})[0] == 200
         assert answer(search, mlflow, headers={"Host": "rebound.example"})[0] == 403
-        with (
-            running(root, "service", ports, **tracking) as service,
-            running(root, "worker", ports, **tracking) as worker,
-            running(root, "reconciler", ports, **tracking) as reconciler,
-        ):
-            assert answer(f"http://127.0.0.1:{ports['8780']}/healthz", service)[0] == 200
-            assert json.loads(answer(f"http://127.0.0.1:{ports['8780']}/readyz", service)[1])["status"] == "ready"
-            assert answer(f"http://127.0.0.1:{ports['8780']}/metrics", service)[0] == 404
-            shown = answer(f"http://127.0.0.1:{ports['9109']}/metrics", service)[1]
-            assert "gatekeeper_database_up 1.0" in shown
-            assert "gatekeeper_worker_busy 0.0" in answer(f"http://127.0.0.1:{ports['9110']}/metrics", worker)[1]
-            assert "gatekeeper_open_drifts" in answer(f"http://127.0.0.1:{ports['9108']}/metrics", reconciler)[1]
-            answer(f"http://127.0.0.1:{ports['8780']}/v1/me", service)
+        assert (root / "tracking.db").exists()  # what the files of secrets name, and not a default
+        assert (root / "registry.db").exists()
+        assert json.loads(answer(f"http://127.0.0.1:{ports['8780']}/readyz", service)[1])["status"] == "ready"
+        answer(f"http://127.0.0.1:{ports['8780']}/v1/me", service)
     assert (service.returncode, worker.returncode, reconciler.returncode) == (0, 0, 0)
     lines = [json.loads(line) for line in (root / "service.log").read_text().splitlines() if line.startswith("{")]
     assert [(each["route"], each["status"]) for each in lines if each.get("route")] == [("/v1/me", 401)]
