@@ -157,7 +157,8 @@ class Dice:
         unseen = case.path.startswith(("/v1/uploads", "/v1/quarantine"))
         if case.method == "POST" and case.path_parameters and not unseen:
             eyes = self.admin if "/webhooks/" in path else self.auditor
-            case.headers["If-Match"] = eyes.get(self.url + path, timeout=PATIENCE).headers.get("ETag", '"removed"')
+            seen = eyes.get(self.url + path, timeout=PATIENCE)
+            case.headers["If-Match"] = seen.headers.get("ETag", '"removed"')
             if isinstance(case.body, dict) and "seen" in case.body:
                 case.body["seen"] = seen.json()["digests"]
 
