@@ -3,6 +3,7 @@
 import dataclasses
 from urllib.parse import urlencode
 
+from browsing import Page
 from people import key_of
 from provider import CLIENT, ISSUER, RETURN, SECRET
 from service_world import World
@@ -75,3 +76,26 @@ def log_in(browser, provider, subject="dana-at-id", *, onward="/", again=False, 
     assert sent.status_code == 303, sent.text
     answer = provider.log_in(sent.headers["Location"], subject, ago=ago, **claims)
     return browser.get("/sign-in/return?" + urlencode(answer))
+
+
+def refused(answered, status=403):
+    assert answered.status_code == status, answered.text
+    assert not [each for each in answered.headers.get_list("set-cookie") if "gatekeeper-session" in each]
+    return Page(answered.text).text
+
+
+def begun(browser, **query):
+    """Set out for the provider; return where to."""
+    sent = browser.get("/sign-in/provider?" + urlencode(query))
+    assert sent.status_code == 303, sent.text
+    return sent.headers["Location"]
+
+
+def back(browser, answer):
+    return browser.get("/sign-in/return?" + urlencode(answer))
+
+
+def hold(browser, what, value):
+    """Put a cookie into a browser in the place of its own."""
+    browser.client.cookies.clear()
+    browser.client.cookies.set(f"__Host-gatekeeper-{what}", value, domain="gate.example")
