@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from long_suite import longer
 from ray_cluster import ray_cluster
-from ray_world import longer, ray_world
+from ray_world import ray_world
 
 from gatekeeper.core.verdict import Outcome
 from gatekeeper.runtime.ray.executor import RayExecutor
