@@ -18,7 +18,7 @@ from regression import ModelRef, Session, ShardError, load_suite
 
 pytest.importorskip("ray", reason="the optional Ray is not installed")
 
-# Two clusters, a dozen processes that import PyTorch: half a minute of work, more where the machine is shared.
+# Three clusters, and a dozen processes that import PyTorch: minutes where the machine is shared.
 pytestmark = pytest.mark.timeout(600)
 
 ROOT = Path(__file__).resolve().parents[2]
