@@ -38,7 +38,7 @@ class AtThird:
 
 def asked(told, folder):
     """Return the model and the suite."""
-    from ray_world import longer
+    from long_suite import longer
     from tiny_model import build_tiny_world
 
     from regression import ModelRef, limited, load_suite, make_suite

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from long_suite import longer
 from people import PEOPLE, notary
 from registry import FakeRegistry
 from tiny_policy import tiny_policy_text
@@ -21,23 +22,8 @@ from gatekeeper.runtime.stored import StoredRuntime
 from gatekeeper.store import runs, updates
 from gatekeeper.store.database import create_store
 from policies.load import policy_from_text
-from regression.suites import load_suite, make_suite, write_suite
 
 _LONG = ("knowledge", "instructions")
-
-
-def longer(source, path, times):
-    """Write a suite with every item so many times, each time another one."""
-    suite = load_suite(source)
-    rows = []
-    for number in range(times):
-        for item in suite.items:
-            row = {**item.row, "id": f"{item.id}-{number}", "cluster": f"{item.cluster}-{number}"}
-            if "prompt" in row and number:
-                row["prompt"] = " ".join(["and"] * number) + " " + row["prompt"]
-            rows.append(row)
-    write_suite(make_suite(suite.header, rows, source=path), path)
-    return path
 
 
 @contextmanager

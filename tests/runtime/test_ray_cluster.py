@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from long_suite import longer
 from ray_cluster import ray_cluster
-from ray_world import longer, ray_world
+from ray_world import ray_world
 
 from gatekeeper.core.verdict import Outcome
 from gatekeeper.runtime.ray.executor import RayExecutor
@@ -17,7 +18,7 @@ from regression import ModelRef, Session, ShardError, load_suite
 
 pytest.importorskip("ray", reason="the optional Ray is not installed")
 
-# Two clusters, a dozen processes that import PyTorch: half a minute of work, more where the machine is shared.
+# Three clusters, and a dozen processes that import PyTorch: minutes where the machine is shared.
 pytestmark = pytest.mark.timeout(600)
 
 ROOT = Path(__file__).resolve().parents[2]
