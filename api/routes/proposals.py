@@ -70,6 +70,12 @@ def _artifact(workspace: Workspace, call: Call, named: str) -> Iterator[Path]:
     model, _, version = named.removeprefix(_REGISTERED).partition("/")
     if not workspace.registry.has_version(model, version):
         raise Problem("payload", f"The registry has no version {version} of {model}.", hint="Name one that it has.")
+    if not workspace.registry.is_within_reach(model, version):
+        raise Problem(
+            "payload",
+            f"The files of version {version} of {model} lie outside the registry's own storage.",
+            hint="Register it with its files.",
+        )
     workspace.versions_dir.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=workspace.versions_dir, prefix=".proposed-") as draft:
         yield workspace.registry.fetch(model, version, into=Path(draft))

@@ -15,11 +15,13 @@ from typing import Any, Final
 from audits.ledger.events import Event
 from audits.ledger.leaf import label, moment
 from gatekeeper.core.digests import canonical
+from gatekeeper.pipeline.remind import Reminder
 
 Leaf = Mapping[str, Any]
 """A leaf as it was read."""
 
 TEST: Final = "webhook.test"
+_REMINDED: Final = ("subject", "update", "action", "given", "required", "number")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +100,25 @@ KINDS: Final = (
         about="One person refused.",
         passed_on=("run", "approval", *_DIGESTS),
         state="REJECTED",
+    ),
+    Kind(
+        type="approval.changes_requested",
+        entry=Event.CHANGES_REQUESTED,
+        about="One person sent it back to its proposer.",
+        passed_on=("run", "approval", *_DIGESTS),
+        state="CHANGES_REQUESTED",
+    ),
+    Kind(
+        type="update.answered",
+        entry=Event.UPDATE_ANSWERED,
+        about="Its proposer proposed another update in its place.",
+        passed_on=("update_digest", "by", "by_digest"),
+    ),
+    Kind(
+        type="waiver.given",
+        entry=Event.WAIVER_GIVEN,
+        about="One person accepted one finding until a date.",
+        passed_on=("waiver", "run", "finding", "expires", "update_digest", "policy_digest"),
     ),
     Kind(
         type="update.withdrawn",
@@ -202,7 +223,9 @@ KINDS: Final = (
 )
 """Every type of event."""
 
-TYPES: Final[tuple[str, ...]] = tuple(kind.type for kind in KINDS)
+REMINDER: Final = "approval.reminder"
+"""Told by no entry: that something waits for people changes nothing."""
+TYPES: Final[tuple[str, ...]] = (*(kind.type for kind in KINDS), REMINDER)
 _BY_TYPE: Final[Mapping[str, Kind]] = MappingProxyType({kind.type: kind for kind in KINDS})
 _BY_ENTRY: Final[Mapping[str, tuple[Kind, ...]]] = MappingProxyType(
     {entry.value: tuple(kind for kind in KINDS if kind.entry is entry) for entry in {kind.entry for kind in KINDS}}
@@ -240,12 +263,22 @@ def body_of_test(endpoint_id: str, at: datetime) -> bytes:
     return _written(TEST, moment(at.astimezone(UTC)), {"webhook": endpoint_id})
 
 
+def body_of_reminder(reminder: Reminder, at: datetime) -> bytes:
+    """Return the bytes that are sent for a reminder."""
+    data = {name: getattr(reminder, name) for name in _REMINDED}
+    times = {name: moment(getattr(reminder, name).astimezone(UTC)) for name in ("since", "expires")}
+    said = {"kind": reminder.kind.value, "model": label(reminder.model), **data, **times}
+    return _written(REMINDER, moment(at.astimezone(UTC)), said)
+
+
 def matrix() -> str:
     """Return the events as Markdown, as they stand in ``docs/webhooks.md``."""
     lines = ["| Event | Data beside `seq` and `model` | When |", "|---|---|---|"]
     for kind in KINDS:
         keys = dict.fromkeys((kind.subject, *kind.passed_on, *(("state",) if kind.state else ())))
         lines.append(f"| `{kind.type}` | {', '.join(f'`{key}`' for key in keys)} | {kind.about} |")
+    reminded = ", ".join(f"`{key}`" for key in ("kind", *_REMINDED, "since", "expires"))
+    lines.append(f"| `{REMINDER}` | {reminded}; no `seq` | Something has waited for people for long. |")
     return "\n".join(lines)
 
 

@@ -142,7 +142,9 @@ class Sender:
     def _request(self, delivery: DeliveryRow, endpoint: EndpointRow) -> tuple[bytes, dict[str, str]]:
         """Return what is sent for a delivery: the same body every time, signed anew."""
         now = self._clock()
-        if delivery.seq is None or delivery.event == TEST:
+        if delivery.body is not None:
+            body = delivery.body
+        elif delivery.seq is None or delivery.event == TEST:
             body = body_of_test(endpoint.id, delivery.created)
         else:
             with self._store.reading() as session:

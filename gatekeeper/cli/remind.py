@@ -44,8 +44,10 @@ def remind(
 
 
 def _look(opened: Workspace, settings: Settings, *, as_json: bool) -> None:
-    notifiers = () if as_json else (LogNotifier(),)
-    told = tell(opened, open_policy(settings), patience_of(settings), *notifiers)
+    from api.webhooks.reminding import WebhookNotifier
+
+    shown = () if as_json else (LogNotifier(),)
+    told = tell(opened, open_policy(settings), patience_of(settings), *shown, WebhookNotifier(opened.store))
     if as_json:
         print_json({"reminders": [_plain(each) for each in told]})
         return

@@ -1,9 +1,11 @@
 """``gatekeeper serve``: the REST service of this project, and its pages."""
 
 import functools
+import os
 import socket
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -61,7 +63,7 @@ def serve(
             scans=scans,
             log=log,
             metrics=metrics,
-            open_metrics=metrics is None and workers == 1,
+            open_metrics=metrics is None,
         )
         with listen(f"[{host}]:{port}" if ":" in host else f"{host}:{port}") as listener:
             bound = listener.getsockname()[1]
@@ -72,7 +74,9 @@ def serve(
                 return 0
             shared = listeners(listener, workers)
     say(None)
-    run_workers(functools.partial(_work, root=settings.root, answering=answering), shared)
+    with TemporaryDirectory() as figures:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = figures  # where the processes put their figures together
+        run_workers(functools.partial(_work, root=settings.root, answering=answering), shared)
     return 0
 
 
@@ -96,8 +100,8 @@ def _require_one_or_queue(settings: Settings, workers: int, metrics: str | None)
         )
     if workers > 1 and metrics is not None:
         raise UsageError(
-            "Figures are those of one process, and --workers starts several.",
-            hint="Start several services with --workers 1 behind one address, or leave --metrics out.",
+            "Only one process can have a port of its own for figures, and --workers starts several.",
+            hint="Leave --metrics out: /metrics answers for all of them.",
         )
 
 

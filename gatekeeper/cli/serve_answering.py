@@ -14,6 +14,7 @@ from api.housekeeping import housekeeping
 from api.metering import ServiceMetrics
 from api.runner import QueueRunner
 from api.settings import LoneUser, ServiceSettings
+from api.webhooks.reminding import WebhookNotifier
 from gatekeeper.cli.log_in import federation_of
 from gatekeeper.cli.remind import patience_of
 from gatekeeper.cli.serve_beside import Beside
@@ -89,7 +90,7 @@ class Answering:
         )
         seen: ServiceMetrics = app.state.metrics
         figuring = told(settings, seen, service="gatekeeper-service", at=self.metrics, registry=seen.by_model)
-        tidy = housekeeping(app.state.service, patience_of(settings), LogNotifier())
+        tidy = housekeeping(app.state.service, patience_of(settings), LogNotifier(), WebhookNotifier(opened.store))
         with figuring as figures, beside.running(app.state.service, opened), tidy:
             if say is not None:
                 say(figures)

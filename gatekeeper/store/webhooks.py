@@ -112,6 +112,22 @@ def add_test(session: Session, endpoint_id: str, event: str, *, now: datetime) -
     return row
 
 
+def add_told(session: Session, event: str, body: bytes, *, now: datetime) -> int:
+    """Make deliveries of an event that no entry of the ledger tells; return to how many endpoints."""
+    message = f"msg_{secrets.token_hex(16)}"
+    wanted = [
+        each
+        for each in endpoints(session)
+        if each.state is EndpointState.ACTIVE and isinstance(each.events, list) and event in each.events
+    ]
+    for endpoint in wanted:
+        row = _delivery(endpoint.id, event, message=message, seq=None, now=now)
+        row.body = body
+        session.add(row)
+    session.flush()
+    return len(wanted)
+
+
 def claim(session: Session, *, lease: str, now: datetime, lasts: timedelta) -> tuple[DeliveryRow, EndpointRow] | None:
     """Take the delivery that has waited longest, of an endpoint that nobody sends to; ``None`` when there is none.
 

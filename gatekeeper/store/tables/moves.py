@@ -75,6 +75,7 @@ class PromotionRow(Table):
             sqlite_where=_STILL_PROMOTING,
             postgresql_where=_STILL_PROMOTING,
         ),
+        Index("ix_promotions_last", "registry_id", "model", "alias", "state", "intent_seq"),
     )
 
     id: Mapped[str] = mapped_column(ID, primary_key=True)

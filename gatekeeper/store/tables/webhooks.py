@@ -65,7 +65,9 @@ class DeliveryRow(Table):
     id: Mapped[str] = mapped_column(ID, primary_key=True)
     endpoint_id: Mapped[str] = mapped_column(ForeignKey("webhook_endpoints.id"))
     seq: Mapped[int | None]
-    """Number of the ledger's entry; ``None`` for a test."""
+    """Number of the ledger's entry; ``None`` for what no entry tells."""
+    body: Mapped[bytes | None]
+    """What is sent, where no entry tells it; ``None`` for everything else and for a test."""
     message: Mapped[str] = mapped_column(ID)
     """``webhook-id``: the same for every attempt, and for every endpoint."""
     event: Mapped[str] = mapped_column(ID)

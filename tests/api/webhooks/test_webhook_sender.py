@@ -9,14 +9,16 @@ from quick_world import MODEL
 from standardwebhooks import Webhook
 
 from api.webhooks.post import NotSent
+from api.webhooks.reminding import WebhookNotifier
 from api.webhooks.sender import DISABLED_AFTER, LEASE, MOST_ATTEMPTS, Sender, wait_after
 from api.webhooks.signing import secret_of
 from audits.ledger.events import Event
 from audits.ledger.log import append
 from gatekeeper.core.errors import StateError, UsageError
 from gatekeeper.pipeline import webhooks as stage
+from gatekeeper.pipeline.remind import Reminder
 from gatekeeper.store import entries, webhooks
-from gatekeeper.store.tables import DeliveryState, EndpointState
+from gatekeeper.store.tables import DeliveryState, EndpointState, ReminderKind
 
 KEY = b"k" * 32
 URL = "https://hooks.example.com/x"
@@ -365,3 +367,30 @@ def test_deliveries_that_ended_long_ago_are_forgotten_and_not_made_again(workspa
 def test_a_stranger_makes_no_webhook(workspace):
     with pytest.raises(UsageError):
         stage.add(workspace, URL, ["update.promoted"], by="mallory")
+
+
+def test_a_reminder_is_sent_to_whoever_wants_it_and_says_no_name(workspace, clock):
+    wants = stage.add(workspace, URL, ["approval.reminder"], by="ada").id
+    stage.add(workspace, URL, EVERYTHING, by="ada")
+    reminder = Reminder(
+        kind=ReminderKind.WAITING,
+        subject="upd-1",
+        update="upd-1",
+        model="a name with spaces",
+        action="decide",
+        given=1,
+        required=2,
+        since=clock.now,
+        expires=clock.now + timedelta(hours=1),
+        number=1,
+    )
+    poster = Poster()
+
+    WebhookNotifier(workspace.store).notify("approval.reminder", reminder)
+    clock.passes(seconds=5)
+    sent = sender(workspace, poster, clock).send_due()
+
+    assert [(each.endpoint, each.event, each.taken) for each in sent] == [(wants, "approval.reminder", True)]
+    ((_url, body, _headers),) = poster.sent
+    assert (body["type"], body["data"]["subject"], body["data"]["required"]) == ("approval.reminder", "upd-1", 2)
+    assert "name with spaces" not in json.dumps(body)

@@ -36,6 +36,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(64), nullable=False),
         sa.Column("endpoint_id", sa.String(64), nullable=False),
         sa.Column("seq", sa.Integer(), nullable=True),
+        sa.Column("body", sa.LargeBinary(), nullable=True),
         sa.Column("message", sa.String(64), nullable=False),
         sa.Column("event", sa.String(64), nullable=False),
         sa.Column("state", sa.String(32), nullable=False),

@@ -13,4 +13,5 @@ def upgrade() -> None:
     op.create_index("ix_updates_registered_version", "updates", ["registered_version"])
     op.create_index("ix_updates_created", "updates", ["created"])
     op.create_index("ix_promotions_state", "promotions", ["state"])
+    op.create_index("ix_promotions_last", "promotions", ["registry_id", "model", "alias", "state", "intent_seq"])
     op.create_index("ix_requests_state", "requests", ["state"])
