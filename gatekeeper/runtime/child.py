@@ -71,7 +71,9 @@ def _cluster(options: list[str]) -> Iterator[tuple[RayExecutor | None, RayRows |
         yield None, None
         return
     read = RayOptions.from_text(options[0])
-    executor, rows = RayExecutor(read), RayRows(read.address, wait_seconds=read.wait_seconds)
+    # Evaluators that nobody asks hold their CPUs for a while, and rows wait for these.
+    rows = RayRows(read.address, wait_seconds=read.wait_seconds + read.idle_seconds)
+    executor = RayExecutor(read)
     try:
         yield executor, rows
     finally:

@@ -145,7 +145,7 @@ def test_a_node_that_dies_during_a_scan_changes_nothing(tmp_path):
 
 def test_a_cluster_that_died_is_an_error_and_never_a_pass(files, tmp_path):
     with joined(nodes=1) as cluster:
-        working = RayRows(cluster.address, wait_seconds=20)
+        working = RayRows(cluster.address, wait_seconds=4)
         cluster.nodes[0].kill()
         try:
             data = read_training_data(files["asked"])

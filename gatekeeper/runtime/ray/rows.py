@@ -12,11 +12,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from gatekeeper.core.errors import InputError
-from gatekeeper.core.row_work import RowExecutor, RowRange, RowTask
+from gatekeeper.core.row_work import Buffer, RowExecutor, RowRange, RowTask
 from gatekeeper.core.rows import RowSource
 from gatekeeper.gates.data.spreading.chunk_work import range_line, result_of, task_line
 from gatekeeper.gates.data.spreading.processes import Few, ranges_for
@@ -125,19 +126,16 @@ class _Driver:
         return stream
 
     def ask(self, task: RowTask, places: Sequence[RowRange]) -> None:
-        """Send a task.
-
-        Raises:
-            _LostError: it has ended.
-        """
+        """Send a task, in a thread: a driver that waits for a dead cluster reads nothing."""
         head = {"task": task_line(task), "places": [range_line(place) for place in places], "shared": len(task.shared)}
-        try:
-            stream = self._pipe(self._process.stdin)
-            write_piece(stream, json.dumps(head).encode())
-            for data in task.shared:
-                write_piece(stream, data)
-        except OSError as error:
-            raise _LostError("its driver ended") from error
+        pieces = [json.dumps(head).encode(), *task.shared]
+        threading.Thread(target=self._send, args=(pieces,), daemon=True).start()
+
+    def _send(self, pieces: Sequence[Buffer]) -> None:
+        stream = self._pipe(self._process.stdin)
+        with suppress(OSError, ValueError):  # it has ended, as whoever listens to it will notice
+            for piece in pieces:
+                write_piece(stream, piece)
 
     def answer(self, wait_seconds: float) -> bytes:
         """Return number and answer of the next chunk.
@@ -159,8 +157,3 @@ class _Driver:
         """Stop it."""
         self._process.kill()
         self._process.wait()
-        if self._process.stdin is not None:
-            try:
-                self._process.stdin.close()
-            except OSError:
-                return
