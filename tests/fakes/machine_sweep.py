@@ -25,6 +25,7 @@ def steps(machine):
     yield lambda: keep(machine.what_was_signed_for_another_update_is_sent(update, "kim"))
     yield lambda: keep(machine.somebody_sends_what_somebody_else_signed("lee", "kim"))
     yield lambda: keep(machine.a_day_under_a_stricter_policy(NAMES, ["little"]))
+    yield lambda: machine.a_good_day("author", ["little"], NAMES, "nothing", None, "set")
     for when in ("approval", "promotion"):
         yield lambda when=when: machine.the_policy_changes_on_the_way(when, "two")
         yield lambda when=when: machine.the_policy_changes_on_the_way(when, "author")

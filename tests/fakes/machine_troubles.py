@@ -140,7 +140,7 @@ class Troubles(People):
 
     @rule(
         target=changes,
-        policy=st.sampled_from(["one", "one", "two", "safety"]),
+        policy=st.sampled_from(["one", "one", "two", "safety", "author"]),
         moods=MOODS_OF_A_DAY,
         approvers=st.permutations(["dana", "kim", "lee", "tom"]),
         then=st.sampled_from(["nothing", "roll-back", "revoke", "anchor", "break", "withdraw", "reject"]),
