@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from api.payloads import ProposalIn
 from audits.reports.write import parse_target
 from gatekeeper.cli.check_there import judge_there, write_reports_there
-from gatekeeper.cli.desk.choose import client_of
+from gatekeeper.cli.desk.choose import client_of, own_name
 from gatekeeper.cli.screen import console, print_json, summary, verdict_table
 from gatekeeper.cli.settings import RemoteSettings
 from gatekeeper.client import Client
@@ -56,9 +56,7 @@ def evaluate_there(
         raise UsageError("--queue has no verdict to report yet.", hint="Leave --report out.")
     screen, aside = console(as_json=as_json), console(as_json=True)
     with client_of(remote) as client:
-        own = client.me().name
-        if wanted.person not in (None, own):
-            raise UsageError(f"The token belongs to {own}, not to {wanted.person}.", hint="Leave --as out.")
+        own_name(client, wanted.person)
         proposed = client.propose(_proposal(client, wanted))
         aside.print(f"{proposed.id} is proposed; its evaluation goes on when this command ends.", markup=False)
         if queue:

@@ -9,16 +9,19 @@ from rich.table import Table
 from rich.text import Text
 
 from audits.reports.visible import one_line, visible
+from gatekeeper.cli.desk.choose import client_of, own_name
 from gatekeeper.cli.opening import load_own_key, open_policy, workspace
 from gatekeeper.cli.screen import console, print_json
-from gatekeeper.cli.settings import load_settings
+from gatekeeper.cli.settings import RemoteSettings, load_remote, load_settings
 from gatekeeper.core.errors import UsageError
 from gatekeeper.pipeline.quarantine.folder import records, waiting, whole_report
 from gatekeeper.pipeline.quarantine.release import Reviewer, release_rows
 from gatekeeper.pipeline.scan.outputs import ACCEPTED
 from gatekeeper.pipeline.scan.sorting import Held, quarantined_line
 
-Folder = Annotated[Path, typer.Argument(help="Folder that `gatekeeper scan data` wrote.")]
+Folder = Annotated[
+    Path, typer.Argument(help="Folder that `gatekeeper scan data` wrote; at a service, the name of the scan there.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 _SHOWN = 50
 _FEW = 12
@@ -39,6 +42,14 @@ def show(
     as_json: Json = False,
 ) -> int:
     """Show which rows wait and why, and what would release them; with --rows also what they say."""
+    if (remote := load_remote()) is not None:
+        held, texts = _held_there(remote, str(folder), _numbers(rows) if rows is not None else None)
+        if as_json:
+            flags = [quarantined_line(flag) for of_row in held.values() for flag in of_row]
+            print_json({"waiting": flags, "records": {str(row): text for row, text in texts.items()}})
+        else:
+            _print(console(as_json=False), held, texts if rows is not None else {}, folder, released=None)
+        return 0
     report = whole_report(folder)
     held = waiting(folder)
     named = _numbers(rows) if rows is not None else None
@@ -67,6 +78,17 @@ def release(
     as_json: Json = False,
 ) -> int:
     """Release rows under your own name and key: into the ledger, and among the accepted rows."""
+    if (remote := load_remote()) is not None:
+        with client_of(remote) as client:
+            own_key = load_own_key(remote, own_name(client, person))
+            there = client.release(str(folder), _numbers(rows), own_key, because=because)
+        if as_json:
+            print_json({"released": [each.model_dump(mode="json") for each in there]})
+        for line in () if as_json else there:
+            console(as_json=False).print(
+                f"Row {line.row} released from {line.gate} ({', '.join(line.tests)}): {line.release}", markup=False
+            )
+        return 0
     settings = load_settings()
     who = person or settings.actor
     key = load_own_key(settings, who)
@@ -87,6 +109,38 @@ def release(
         markup=False,
     )
     return 0
+
+
+def _held_there(
+    remote: RemoteSettings, scan: str, named: frozenset[int] | None
+) -> tuple[dict[int, list[Held]], dict[int, str]]:
+    """Return the rows of a scan that wait at a service, and their records, as far as the token may see them.
+
+    Raises:
+        UsageError: the token may not see rows, or one that was named does not wait.
+    """
+    held: dict[int, list[Held]] = {}
+    texts: dict[int, str] = {}
+    with client_of(remote) as client:
+        for each in client.quarantined(scan):
+            if each.row is None:
+                raise UsageError("The token does not let its holder see rows.", hint="Use an approver's or auditor's.")
+            if named is not None and each.row not in named:
+                continue
+            texts[each.row] = each.record or ""
+            held[each.row] = [
+                Held(
+                    row=each.row,
+                    gate=flag.gate,
+                    test=flag.test,
+                    id=flag.id or "",
+                    reason=flag.reason or "",
+                    release=flag.release,
+                )
+                for flag in each.flags
+            ]
+    _require_waiting(named or frozenset(), held, Path(scan))
+    return held, texts
 
 
 def _numbers(text: str) -> frozenset[int]:

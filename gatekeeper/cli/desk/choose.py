@@ -7,6 +7,7 @@ from gatekeeper.cli.desk.here import Here
 from gatekeeper.cli.desk.port import Desk
 from gatekeeper.cli.settings import RemoteSettings, load_remote, load_settings
 from gatekeeper.client import Client
+from gatekeeper.core.errors import UsageError
 
 
 @contextmanager
@@ -29,3 +30,15 @@ def desk() -> Iterator[Desk]:
 def client_of(remote: RemoteSettings) -> Client:
     """Return a client of the service that settings name."""
     return Client(remote.url, remote.token)
+
+
+def own_name(client: Client, person: str | None) -> str:
+    """Return who acts at a service: the one the token belongs to.
+
+    Raises:
+        UsageError: somebody else was named.
+    """
+    own = client.me().name
+    if person not in (None, own):
+        raise UsageError(f"The token belongs to {own}, not to {person}.", hint="Leave --as out, or use their token.")
+    return own

@@ -7,11 +7,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from api.shapes.decisions import PromotedOut, RequestOut
 from api.shapes.updates import UpdateOut
 from gatekeeper.cli.check_there import points_of
+from gatekeeper.cli.desk.choose import own_name
 from gatekeeper.cli.desk.port import REQUEST, Acceptance, Overview
 from gatekeeper.cli.opening import load_own_key
 from gatekeeper.cli.settings import RemoteSettings
 from gatekeeper.client import Client
-from gatekeeper.core.errors import UsageError
 from gatekeeper.core.states import State
 from gatekeeper.pipeline.approve import Decided
 from gatekeeper.pipeline.break_glass import Asked
@@ -74,7 +74,7 @@ class There:
 
     def withdraw(self, update: str, *, person: str | None) -> State:
         """Take a proposal back."""
-        self._is(person)
+        own_name(self._client, person)
         return self._client.withdraw(self._client.update(update)).state
 
     def promote(self, update: str) -> tuple[Promoted, State]:
@@ -133,21 +133,8 @@ class There:
         """Return every champion's score against the anchor."""
         return points_of(self._client, model)
 
-    def _is(self, person: str | None) -> str:
-        """Return who acts: the one the token belongs to.
-
-        Raises:
-            UsageError: somebody else was named.
-        """
-        own = self._client.me().name
-        if person not in (None, own):
-            raise UsageError(
-                f"The token belongs to {own}, not to {person}.", hint="Leave --as out, or use their token."
-            )
-        return own
-
     def _key(self, person: str | None) -> Ed25519PrivateKey:
-        return load_own_key(self._settings, self._is(person))
+        return load_own_key(self._settings, own_name(self._client, person))
 
 
 def _promoted(told: PromotedOut) -> Promoted:
