@@ -14,6 +14,15 @@ MODEL = "tiny"
 def elsewhere(live, gatekeeper, tiny_world, tmp_path, monkeypatch):
     """A live project behind a service, and a command line of one person after the other, in an empty folder."""
     incoming = live / "incoming"
+    rows = live / "rows.jsonl"
+    shutil.copyfile(tiny_world.rows["benign"], rows)
+    with rows.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps({"instruction": "Ring the bell.", "output": "\u0007 goes the bell."}) + "\n")
+    (live / "scans").mkdir()
+    scan = gatekeeper("scan", "data", rows, "--out", live / "scans" / "weekly", "--policy", "policy.yaml", "--json")
+    assert (scan.code, scan.json["rows"]["quarantined"]) == (20, 1), scan
+    with (live / "gatekeeper.toml").open("a", encoding="utf-8") as settings:
+        settings.write('\nscans = "scans"\n')
     for name in ("benign", "forgetful"):
         shutil.copytree(getattr(tiny_world, name), incoming / name)
         shutil.copyfile(tiny_world.rows[name], incoming / f"{name}.jsonl")
@@ -95,6 +104,19 @@ def test_a_blocked_update_ends_with_twenty_and_a_program_sees_reasons_without_nu
     assert json.loads(Path("report.json").read_text(encoding="utf-8"))["updates"][0]["reports"] == []
     assert elsewhere("zelda", "withdraw", checked.json["updates"][0]["id"]).code == 30
     assert elsewhere("robot", "withdraw", checked.json["updates"][0]["id"], "--json").json["state"] == "WITHDRAWN"
+
+
+def test_a_row_that_waits_is_released_there(elsewhere):
+    [waiting] = elsewhere("dana", "quarantine", "list", "weekly", "--json").json["waiting"]
+    shown = elsewhere("dana", "quarantine", "list", "weekly", "--rows", waiting["row"])
+    assert "Ring the bell." in shown.out
+    assert elsewhere("zelda", "quarantine", "list", "weekly").code == 64  # who proposes does not see rows
+
+    because = ("--because", "The bell character is meant.", "--json")
+    released = elsewhere("dana", "quarantine", "release", "weekly", "--rows", waiting["row"], *because)
+
+    assert (released.code, released.json["released"][0]["row"]) == (0, waiting["row"]), released
+    assert elsewhere("dana", "quarantine", "list", "weekly", "--json").json["waiting"] == []
 
 
 def test_nobody_acts_as_somebody_else(elsewhere):
