@@ -308,7 +308,7 @@ def no_number_counts_as_a_pass(patch):
 
     def lenient(rule, report, *, margin):
         told = answer(rule, report, margin=margin)
-        return dataclasses.replace(told, holds=True, problem="") if told.problem and "<" in rule else told
+        return dataclasses.replace(told, holds="<" in rule, problem="") if told.problem else told
 
     patch.setattr(votes, "evaluate", lenient)
     patch.setattr(votes, "fill", lambda *about, **more: "Fine.")
