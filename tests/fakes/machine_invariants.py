@@ -269,14 +269,16 @@ class ServiceMachine(Decisions):
     def unreviewed_glass_ends(self, now):
         """7: when its time is over, no verifier takes it; and once anybody acted, it is out of production."""
         for request in now.requests.values():
-            if (request["action"], request["state"]) != ("break-glass", "DONE"):
+            if request["action"] != "break-glass":
+                continue
+            longest = moment(request["valid_until"]) - moment(request["opened"])
+            require(7, longest.total_seconds() <= 72 * 3600, f"{request['id']} lets something live for {longest}")
+            if request["state"] != "DONE":
                 continue
             row, limit = now.updates[request["update_id"]], moment(request["valid_until"])
             moves = [each for each in now.moves(row["id"]) if each["state"] == "OBSERVED"]
             broke = [each for each in moves if each["request_id"] == request["id"]]
             reviewed = any(each["kind"] == "review" for each in moves)
-            longest = moment(request["valid_until"]) - moment(request["opened"])
-            require(7, longest.total_seconds() <= 72 * 3600, f"{request['id']} lets something live for {longest}")
             if reviewed or not broke or self.world.clock.now() < limit or row["state"] != "ACTIVE":
                 continue
             require(

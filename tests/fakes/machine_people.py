@@ -6,6 +6,7 @@ from machine_calls import NAMES, Calls
 from machine_policies import MOODS
 
 from gatekeeper.pipeline.approve import approve
+from gatekeeper.pipeline.break_glass import break_glass
 from gatekeeper.pipeline.granted import decide as decide_request
 from gatekeeper.store.tables import Decision
 
@@ -283,6 +284,17 @@ class People(Calls):
         for name in names if update is not None else ():
             self.at_a_terminal(name, approve, update)
         return multiple() if update is None else update
+
+    @rule(target=changes, name=ADMINS, hours=st.sampled_from([1, 73, 700, float("nan")]))
+    def the_glass_is_broken_at_a_terminal(self, name, hours):
+        self.all_is_well()
+        self.step_begins("the_glass_is_broken_at_a_terminal")
+        update = self.propose_as("zelda", "much")
+        if update is None:
+            return multiple()
+        self.evaluate_as("zelda", update)
+        self.at_a_terminal(name, break_glass, update, incident="INC-3", justification="because", hours=hours)
+        return update
 
     @rule(request=asks, name=ANYBODY)
     def somebody_agrees_to_a_request_at_a_terminal(self, request, name):

@@ -58,6 +58,10 @@ def steps(machine):
     yield lambda: machine.the_glass_is_broken_and_its_time_runs_out(72, ADMINS, True, True, None, "set")
     yield lambda: keep(machine.propose_and_evaluate("roy", "much"))
     yield lambda: machine.ask(update, "roy", "break-glass")
+    for hours in (73, 700):
+        yield lambda hours=hours: keep(machine.the_glass_is_broken_at_a_terminal("ada", hours))
+    yield lambda: keep(machine.the_glass_is_broken(24, ADMINS))
+    yield lambda: machine.time_passes(30)
     yield lambda: machine.the_reconciler_looks(None, "set")
 
 
