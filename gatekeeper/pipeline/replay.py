@@ -39,7 +39,8 @@ def replay(workspace: Workspace, update_id: str) -> Replayed:
         run, verdict, _binding = binding_of(session, row)
         reports = {report.gate: report for report in runs.reports(session, run.id)}
         section: Section = "gates" if row.champion_version is not None else "certify"
-    policy = policy_from_form(run.policy, workspace.catalogue, digest=run.policy_digest)
+        form = run.policy
+    policy = policy_from_form(form, workspace.catalogue, digest=run.policy_digest)
     again = decide(
         policy,
         reports,

@@ -199,7 +199,7 @@ def test_a_registry_that_does_not_answer_keeps_nobody_from_the_fleet(tmp_path):
     world.live()
     browser = browser_of(world, "ola")
 
-    world.workspace.registry.alias_version = _broken
+    world.workspace.registry.alias_version = world.workspace.registry.alias_versions = _broken
 
     assert "the registry does not answer" in browser.page("/").text
     assert "the registry does not answer" in browser.page("/models/quick").text

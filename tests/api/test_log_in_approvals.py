@@ -225,7 +225,7 @@ def test_two_log_ins_of_one_person_are_one_person(world, browser, provider):
     again = over_rest(world, token_of(browser), update)
     by_key = world.dana.decide(update)
 
-    assert (again.status_code, by_key.status_code) == (409, 409)
+    assert (again.status_code, by_key.status_code) == (403, 403)
     assert state_of(world.workspace, update) is State.PENDING_APPROVAL
 
 
@@ -250,7 +250,7 @@ def test_whoever_proposed_does_not_approve_by_logging_in(world, browser, provide
 
     answered = browser.send(f"/updates/{update}/approve", button(browser, update))
 
-    assert answered.status_code == 409
+    assert answered.status_code == 403
     assert "proposed this update" in Page(answered.text).text
 
 

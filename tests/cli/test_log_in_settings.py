@@ -7,7 +7,7 @@ import pytest
 
 from api.dashboard.sessions import Sessions
 from audits.passport.trust import load_trust
-from gatekeeper.cli.log_in import told
+from gatekeeper.cli.log_in import federation_of
 from gatekeeper.cli.main import run
 from gatekeeper.cli.opening import workspace
 from gatekeeper.cli.settings import load_settings
@@ -82,7 +82,7 @@ def started():
     """What the service would be told."""
     settings = load_settings()
     with workspace(settings, reach=False) as opened:
-        return told(settings, opened)
+        return federation_of(settings, opened)
 
 
 def test_pinning_makes_the_key_and_names_whoever_logs_in_without_a_name(project, capsys):

@@ -84,7 +84,7 @@ def test_the_whole_way_is_a_few_lines(world, as_person):
     assert dana.verdict(update.id).outcome == "ADMIT"
     assert dana.lineage(MODEL).champions[0].update == update.id
     assert [json.loads(each.leaf)["subject"] for each in dana.entries(subject=update.id)] == [update.id] * 12
-    assert dana.proof(0).size == dana.checkpoint().size
+    assert 0 < dana.proof(0).size <= dana.checkpoint().size
 
 
 def test_going_back_and_revoking_are_signed_here(world, as_person):

@@ -107,7 +107,7 @@ def test_a_verdict_changed_in_the_database_is_found(store, run_id):
     "change",
     [
         "UPDATE verdicts SET errored = NOT errored",
-        "UPDATE verdicts SET evidence_digest = replace(evidence_digest, 'a', 'b') || '0'",
+        "UPDATE verdicts SET evidence_digest = 'sha256:' || substr(evidence_digest, 9) || '0'",
         'UPDATE verdicts SET verdict = replace(verdict, \'"outcome":\', \'"outcome": 0, "was":\')',
         "UPDATE verdicts SET verdict = '{}'",
     ],
