@@ -132,6 +132,18 @@ class People(Calls):
         request = self.as_requested(answer)
         return multiple() if request is None else request
 
+    @rule(target=asks, glass=st.booleans(), name=st.sampled_from(["ada", "abe"]))
+    def somebody_asks_and_others_may_answer(self, glass, name):
+        self.all_is_well()
+        self.step_begins("somebody_asks_and_others_may_answer")
+        update = self.propose_as("zelda", "much") if glass else self.world.live()
+        if update is None:
+            return multiple()
+        if glass:
+            self.evaluate_as("zelda", update)
+        request = self.as_requested(self.break_as(name, update, 24) if glass else self.ask_as("kim", update, "anchor"))
+        return multiple() if request is None else request
+
     @rule(request=asks, name=ANYBODY, action=ACTIONS)
     def answer(self, request, name, action):
         self.step_begins("answer")
