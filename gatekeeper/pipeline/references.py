@@ -87,11 +87,13 @@ def reference(workspace: Workspace, model: str, alias: str) -> Reference | None:
         return None
     require_promoted(workspace, model, alias, version)
     folder, promoted = _folder(workspace, model, version), promoted_digest(workspace, model, version)
-    kept, base = folder / MODEL_FOLDER, _noted_base(folder)
-    if kept.is_dir() and (base is None or base.is_dir()):
-        artifact = read_artifact(kept, base)
-        if artifact.manifest.digest == promoted:
-            return Reference(version=version, artifact=artifact)
+    kept = folder / MODEL_FOLDER
+    if kept.is_dir():
+        base = _noted_base(folder) or _card(workspace, model, version).base_path
+        if base is None or base.is_dir():
+            artifact = read_artifact(kept, base)
+            if artifact.manifest.digest == promoted:
+                return Reference(version=version, artifact=artifact)
     found = fetch(workspace, model, version)
     if found.artifact.manifest.digest != promoted:
         raise VerificationError(

@@ -152,6 +152,8 @@ def test_a_promotion_cut_off_after_the_alias_is_finished_at_the_next_start(
 def test_a_base_that_was_moved_away_is_named(workspace, registry, certified, propose, tiny_world, tmp_path):
     card = next((registry.root / f"fake-run-{MODEL}-1").rglob("gatekeeper.json"))
     card.write_text(card.read_text(encoding="utf-8").replace(str(tiny_world.base), str(tmp_path / "gone")))
+    for note in workspace.versions_dir.rglob("base.txt"):
+        note.write_text(str(tmp_path / "gone"), encoding="utf-8")
 
     with pytest.raises(InputError, match="no longer at"):
         propose("benign")

@@ -86,7 +86,8 @@ def test_a_run_is_cancelled_while_a_gate_computes_and_can_be_asked_for_again(wor
     assert working.wait() == 0
 
     assert world.runtime.status(run_id).state is QueueState.CANCELLED
-    assert kinds(world, run_id)[-2:] == ["cancel-asked", "cancelled"]
+    told = [kind for kind in kinds(world, run_id) if kind != "shard-kept"]  # one may be kept until the gate is ended
+    assert told[-2:] == ["cancel-asked", "cancelled"]
     assert (state_of(world, update), verdict_of(world, run_id)) == (State.ERRORED, None)
     assert "artifact/last" not in world.computed()
     (world.root / "hold").unlink()

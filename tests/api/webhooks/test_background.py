@@ -125,8 +125,8 @@ def test_the_threads_take_what_a_bell_rings_for_and_end(world, registry, tmp_pat
     evaluated = threading.Event()
 
     class Watched(InProcessRunner):
-        def evaluate(self, *arguments):
-            super().evaluate(*arguments)
+        def wait(self, run_id):
+            super().wait(run_id)
             evaluated.set()
 
     service = world.app.state.service
