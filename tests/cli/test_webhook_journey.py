@@ -169,7 +169,7 @@ def test_a_registered_version_goes_live_because_the_registry_rang(champion, told
         assert dana.approve(update, keys["dana"]).state == "APPROVED"
         promoted = kim.promote(kim.update(update.value.id))
 
-        assert trainer.value.status == 409
+        assert trainer.value.status == 403
         assert registry.get_model_version_by_alias(MODEL, "champion").version == promoted.version
         assert int(promoted.version) > int(version)
         listed = httpx.get(f"{url}/v1/intake", headers={"Authorization": f"Bearer {tokens['dana']}"}).json()["items"]
