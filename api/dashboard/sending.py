@@ -7,15 +7,33 @@ from pydantic import BaseModel, ValidationError
 from starlette.responses import Response
 
 from api.dashboard.choices import envelopes_of
-from api.dashboard.visit import Visit
+from api.dashboard.visit import Refused, Visit
 from api.payloads import ChangesIn, ConsentIn, DecisionIn, PromotionIn, SeenIn, WaiverIn, WithdrawalIn
-from api.problems import Problem
+from api.problems import Problem, ProblemOut, response_for
 from api.routes import decisions, moves, requests, waivers
 from api.shapes.decisions import PromotedOut, RequestOut
 from api.shapes.updates import UpdateOut
 from api.shapes.waivers import AcceptedOut
+from gatekeeper.core.errors import GatekeeperError
 
 Payload = TypeVar("Payload", bound=BaseModel)
+
+
+def refusal_of(visit: Visit, send: Callable[[], None]) -> ProblemOut | None:
+    """Do what a form asks for; return why it was refused, for the page to show, or ``None``.
+
+    Raises:
+        Problem: what the form is about does not exist.
+    """
+    try:
+        send()
+    except Refused as refused:
+        return refused.problem
+    except (Problem, GatekeeperError) as error:
+        if isinstance(error, Problem) and error.kind.code == "not-found":
+            raise
+        return ProblemOut.model_validate_json(bytes(response_for(error, visit.request_id).body))
+    return None
 
 
 def send_about_update(visit: Visit, update_id: str, action: str) -> None:

@@ -8,14 +8,13 @@ from starlette.responses import RedirectResponse, Response
 
 from api.calls import etag_of
 from api.dashboard.choices import choices_on
-from api.dashboard.sending import send_about_request
+from api.dashboard.sending import refusal_of, send_about_request
 from api.dashboard.showing import show
-from api.dashboard.visit import Refused, Visit
-from api.problems import Problem, ProblemOut, response_for
+from api.dashboard.visit import Visit
+from api.problems import ProblemOut
 from api.routes import requests, updates
 from api.shapes.decisions import RequestOut
 from api.shapes.updates import UpdateOut
-from gatekeeper.core.errors import GatekeeperError
 
 _WORDS: Final = {
     "anchor": "Move the anchor to",
@@ -38,16 +37,8 @@ def back(visit: Visit) -> Response:
 
 def decide(visit: Visit) -> Response:
     """Take the signed decision that a form carries."""
-    try:
-        send_about_request(visit, visit.named["request_id"], visit.named["action"])
-    except Refused as refused:
-        return _shown(visit, problem=refused.problem)
-    except (Problem, GatekeeperError) as error:
-        if isinstance(error, Problem) and error.kind.code == "not-found":
-            raise
-        said = response_for(error, visit.request_id)
-        return _shown(visit, problem=ProblemOut.model_validate_json(bytes(said.body)))
-    return back(visit)
+    problem = refusal_of(visit, lambda: send_about_request(visit, visit.named["request_id"], visit.named["action"]))
+    return back(visit) if problem is None else _shown(visit, problem=problem)
 
 
 def _shown(visit: Visit, *, problem: ProblemOut | None = None) -> Response:

@@ -8,10 +8,10 @@ from starlette.responses import RedirectResponse, Response
 from api.calls import etag_of
 from api.dashboard.choices import choices_about, steps_about
 from api.dashboard.evidence import evidence_of
-from api.dashboard.sending import send_about_update
+from api.dashboard.sending import refusal_of, send_about_update
 from api.dashboard.showing import show
 from api.dashboard.visit import Refused, Visit
-from api.problems import Problem, ProblemOut, response_for
+from api.problems import Problem, ProblemOut
 from api.routes import updates, waivers
 from api.shapes.decisions import DecisionsOut
 from api.shapes.quarantine import FlaggedRowsOut
@@ -39,16 +39,8 @@ def back(visit: Visit) -> Response:
 
 def decide(visit: Visit) -> Response:
     """Do what a form asks for, about exactly the digests that were in view."""
-    try:
-        send_about_update(visit, visit.named["update_id"], visit.named["action"])
-    except Refused as refused:
-        return _shown(visit, problem=refused.problem)
-    except (Problem, GatekeeperError) as error:
-        if isinstance(error, Problem) and error.kind.code == "not-found":
-            raise
-        said = response_for(error, visit.request_id)
-        return _shown(visit, problem=ProblemOut.model_validate_json(bytes(said.body)))
-    return back(visit)
+    problem = refusal_of(visit, lambda: send_about_update(visit, visit.named["update_id"], visit.named["action"]))
+    return back(visit) if problem is None else _shown(visit, problem=problem)
 
 
 def _shown(visit: Visit, *, problem: ProblemOut | None = None) -> Response:
