@@ -1,5 +1,6 @@
 """Changing one thing is one process's turn at a time; other things wait for nobody."""
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -10,24 +11,26 @@ import pytest
 from api.between import BetweenProcesses
 
 
-def hold(file, entered, leave):
-    """Change the thing in a process of its own, until told to leave."""
+def hold(file, entered):
+    """Change the thing in a process of its own, until the other end of the pipe is closed."""
     with BetweenProcesses(file).turn("upd-1"):
-        entered.set()
-        leave.wait(30)
+        entered.send(True)
+        with contextlib.suppress(EOFError):
+            entered.recv()
 
 
 @pytest.fixture
 def elsewhere(tmp_path):
     """A process that changes ``upd-1``, and what makes it leave."""
     context = multiprocessing.get_context("spawn")
-    entered, leave = context.Event(), context.Event()
-    process = context.Process(target=hold, args=(tmp_path / "changes.lock", entered, leave))
+    here, there = context.Pipe()
+    process = context.Process(target=hold, args=(tmp_path / "changes.lock", there))
     process.start()
-    assert entered.wait(30)
-    yield process, leave
-    if process.is_alive():  # setting it would wait for ever for one that was killed while it waited
-        leave.set()
+    there.close()
+    assert here.poll(30)
+    assert here.recv()
+    yield process, here.close
+    here.close()
     process.join(30)
 
 
@@ -51,7 +54,7 @@ def test_the_same_thing_waits_and_another_does_not(tmp_path, elsewhere):
     assert other.wait(30)
     assert not same.wait(0.05)
 
-    leave.set()
+    leave()
     assert same.wait(30)
 
 

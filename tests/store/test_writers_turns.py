@@ -1,5 +1,6 @@
 """Writers take turns: in the order in which they came, between processes too, and nobody who died holds others up."""
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -20,23 +21,26 @@ def until(condition, seconds=20):
     return False
 
 
-def hold(database, entered, leave):
-    """Take a turn in a process of its own, until told to leave."""
+def hold(database, entered):
+    """Take a turn in a process of its own, until the other end of the pipe is closed."""
     with WritersTurns(database, patience=30).turn():
-        entered.set()
-        leave.wait(30)
+        entered.send(True)
+        with contextlib.suppress(EOFError):
+            entered.recv()
 
 
 @pytest.fixture
 def elsewhere(tmp_path):
     """A process that has the turn; give it, and what makes it leave."""
     context = multiprocessing.get_context("spawn")
-    entered, leave = context.Event(), context.Event()
-    process = context.Process(target=hold, args=(tmp_path / "a.db", entered, leave))
+    here, there = context.Pipe()
+    process = context.Process(target=hold, args=(tmp_path / "a.db", there))
     process.start()
-    assert entered.wait(30)
-    yield process, leave
-    leave.set()
+    there.close()
+    assert here.poll(30)
+    assert here.recv()
+    yield process, here.close
+    here.close()
     process.join(30)
 
 
@@ -70,7 +74,7 @@ def test_one_process_waits_for_another(tmp_path, elsewhere):
     thread = threading.Thread(target=write)
     thread.start()
     assert not written.wait(0.05)
-    leave.set()
+    leave()
     thread.join(30)
 
     assert written.is_set()
@@ -113,7 +117,7 @@ def test_whoever_waits_too_long_for_another_process_lets_the_next_one_try(tmp_pa
         with pytest.raises(WaitedTooLong), turns.turn():
             pass
 
-    leave.set()
+    leave()
     _process.join(30)
     with turns.turn():
         pass

@@ -145,7 +145,7 @@ def test_an_interrupt_stops_every_process(make, started):
     def interrupted():
         for row in rows:
             if row.index == 300:
-                signal.raise_signal(signal.SIGINT)
+                raise KeyboardInterrupt
             yield row
 
     def run():
