@@ -21,8 +21,7 @@ from api.problems import Problem, request_id_of, response_for
 from api.service import Service, log, service_of
 from gatekeeper.core.digests import Digest, digest_of, sha256_bytes
 from gatekeeper.core.errors import GatekeeperError, PromotionConflict
-from gatekeeper.store import answers
-from gatekeeper.store.answers import Kept
+from gatekeeper.store.answers import Claim, Kept
 
 _LONGEST_KEY: Final = 200
 _KEPT: Final = frozenset({409, 422})
@@ -51,36 +50,12 @@ class Call:
         """
         if self.key is None or self.fingerprint is None:
             return act()
-        store, settings = self.service.workspace.store, self.service.settings
-        with store.transaction() as session:
-            claim = answers.claim(
-                session,
-                holder=self.caller.holder,
-                key=self.key,
-                request=self.fingerprint,
-                now=datetime.now(UTC),
-                patience=settings.claim_patience,
-            )
-        if claim.mine is None:
-            return _again(claim)
-        try:
+        with self.service.claims.taken(holder=self.caller.holder, key=self.key, request=self.fingerprint) as claimed:
+            if claimed.keep is None:
+                return _again(claimed.before or Claim(mine=None))
             response, lasting = self._ended(act)
-        except BaseException:
-            with store.transaction() as session:
-                answers.let_go(session, holder=self.caller.holder, key=self.key, mine=claim.mine)
-            raise
-        with store.transaction() as session:
             if lasting:
-                answers.keep(
-                    session,
-                    holder=self.caller.holder,
-                    key=self.key,
-                    mine=claim.mine,
-                    answer=_kept(response),
-                    expires=datetime.now(UTC) + settings.answers_kept,
-                )
-            else:
-                answers.let_go(session, holder=self.caller.holder, key=self.key, mine=claim.mine)
+                claimed.keep(_kept(response), datetime.now(UTC) + self.service.settings.answers_kept)
         return response
 
     def require_match(self, etag: str) -> None:
@@ -175,7 +150,7 @@ def answer(
     return Response(body, status_code=status, media_type="application/json", headers=more)
 
 
-def _again(claim: answers.Claim) -> Response:
+def _again(claim: Claim) -> Response:
     if not claim.same:
         raise Problem(
             "key-used", "This Idempotency-Key was used for another request.", hint="Take a new key for a new request."

@@ -11,9 +11,9 @@ from starlette.responses import Response
 from api.identity import Caller, caller_of
 from api.permissions import Route, may, route_for
 from api.problems import Problem
-from api.service import Service, service_of
+from api.service import PRESENT, Present, Service, service_of
 from api.signed_in import federated
-from api.threads import in_thread, threaded
+from api.threads import EXECUTOR, in_thread, threaded
 from gatekeeper.runtime.log import known_id, note
 
 
@@ -36,6 +36,9 @@ class Guarded(APIRoute):
             return answer
 
         async def guarded(request: Request) -> Response:
+            service = service_of(request)
+            EXECUTOR.set(service.executor)
+            PRESENT.set(Present(service))
             request.state.caller = await in_thread(_admitted, request, route)
             note(token=request.state.caller.token, update=known_id(request.path_params.get("update_id")))
             return await answer(request)

@@ -1,4 +1,4 @@
-"""What a service does now and then beside answering: remind people, and remove uploads whose time is over.
+"""What a service does now and then beside answering: remind people, and remove uploads and answers that are too old.
 
 Every process of an installation does it; what one of them did within the interval the others leave alone.
 """
@@ -6,17 +6,20 @@ Every process of an installation does it; what one of them did within the interv
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 from api.service import Service, log
 from gatekeeper.core.errors import GatekeeperError
 from gatekeeper.pipeline.remind import Notifier, Patience, remind
 from gatekeeper.pipeline.uploads.keep import sweep
+from gatekeeper.store import answers
 
 
 def tidy(service: Service, patience: Patience, *notifiers: Notifier) -> None:
     """Do everything once; what goes wrong is logged, and tried again the next time."""
     steps: tuple[Callable[[], object], ...] = (
         lambda: remind(service.workspace, service.policy(), patience, *notifiers),
+        lambda: _sweep_answers(service),
         lambda: None if service.settings.depot is None else sweep(service.workspace, service.settings.depot),
     )
     for step in steps:
@@ -26,6 +29,11 @@ def tidy(service: Service, patience: Patience, *notifiers: Notifier) -> None:
             log.warning("housekeeping: %s", error)
         except Exception:  # noqa: BLE001  # a fault of one round must not end all later ones
             log.exception("housekeeping failed")
+
+
+def _sweep_answers(service: Service) -> None:
+    with service.workspace.store.transaction() as session:
+        answers.sweep(session, now=datetime.now(UTC))
 
 
 @contextmanager

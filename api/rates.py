@@ -1,8 +1,11 @@
-"""How often somebody may call: moving windows of a minute, kept in this process."""
+"""How often somebody may call: windows of a minute that slide, kept in this process.
+
+Two counts for each token, and not the moment of every call: what is kept does not grow with how often somebody calls.
+"""
 
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
+from limits.strategies import SlidingWindowCounterRateLimiter
 
 from api.problems import Problem
 from api.settings import ServiceSettings
@@ -12,7 +15,7 @@ class Rates:
     """Counts calls by token, and failures by address."""
 
     def __init__(self, settings: ServiceSettings) -> None:
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._reads = RateLimitItemPerMinute(settings.reads_per_minute)
         self._writes = RateLimitItemPerMinute(settings.writes_per_minute)
         self._failures = RateLimitItemPerMinute(settings.failures_per_minute)

@@ -93,7 +93,12 @@ def may_load(policy: Policy, reports: Mapping[str, GateReport], *, section: Sect
 
 def evidence_digest(reports: Iterable[GateReport], waived: Sequence[Waived] = ()) -> Digest:
     """Return the digest over the sorted digests of ``reports``, and over what people accepted where they did."""
-    measured = sorted(report.digest for report in reports)
+    return evidence_digest_of((report.digest for report in reports), waived)
+
+
+def evidence_digest_of(digests: Iterable[Digest], waived: Sequence[Waived] = ()) -> Digest:
+    """Return the same from the digests of reports."""
+    measured = sorted(digests)
     return digest_of({"reports": measured, "waived": list(waived)} if waived else measured)
 
 

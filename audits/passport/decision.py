@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -41,6 +42,10 @@ class SignedDecision:
 
 
 _SHAPE: TypeAdapter[SignedDecision] = TypeAdapter(SignedDecision)
+_REMEMBERED: Final = 256
+"""Decisions read last: the same text under the same keys says the same again."""
+_SHORT: Final = 16_384
+"""Characters; longer ones, which people's decisions never are, are not remembered."""
 
 
 def sign_decision(decision: SignedDecision, key: Ed25519PrivateKey) -> str:
@@ -54,8 +59,16 @@ def read_decision(text: str, keys: Iterable[str]) -> tuple[SignedDecision, str]:
     Raises:
         VerificationError: it is none, or none of the keys signed it.
     """
+    read = _remembered if len(text) <= _SHORT else _read
+    return read(text, tuple(keys))
+
+
+def _read(text: str, keys: tuple[str, ...]) -> tuple[SignedDecision, str]:
     payload, key = open_envelope(text, PAYLOAD_TYPE, keys)
     read = read_strict(payload, _SHAPE, what="a decision")
     if read.v != VERSION:
         raise VerificationError("The envelope holds no decision of this version.")
     return read, key
+
+
+_remembered: Final = lru_cache(maxsize=_REMEMBERED)(_read)

@@ -1,5 +1,6 @@
 """One process of ``gatekeeper serve``: it answers what comes to one socket until it is told to end."""
 
+import gc
 import logging
 import signal
 import socket
@@ -98,4 +99,15 @@ class Answering:
             # then, and what it still had to say with it.
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: None)
+            _look_for_garbage_rarely()
             uvicorn.Server(config).run(sockets=[listener])
+
+
+def _look_for_garbage_rarely() -> None:
+    """Leave what was loaded so far out of Python's search for cycles, and search less often than it does by itself.
+
+    A request makes thousands of objects that go by themselves: searching among them took a tenth of the time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)

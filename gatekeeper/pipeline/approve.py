@@ -21,7 +21,7 @@ from gatekeeper.core.digests import sha256_bytes
 from gatekeeper.core.errors import NotEntitled, StateError, UsageError
 from gatekeeper.core.spans import during
 from gatekeeper.core.states import State
-from gatekeeper.core.verdict import Outcome
+from gatekeeper.core.verdict import Outcome, Verdict
 from gatekeeper.pipeline.erase import require_told_apart
 from gatekeeper.pipeline.log_in import require_log_in
 from gatekeeper.pipeline.parts import part_in
@@ -130,11 +130,7 @@ def _decide(
 ) -> Decided:
     moment = now or datetime.now(UTC)
     waiting = (State.PENDING_APPROVAL, State.APPROVED) if decision is Decision.REJECT else (State.PENDING_APPROVAL,)
-    with workspace.store.reading() as session:
-        state = updates.require(session, update_id).state
-    if state not in waiting:
-        raise StateError(f"Update {update_id} is {state}: nothing waits for a decision.")
-    require_current(workspace, update_id, policy=policy, moment=moment)
+    require_current(workspace, update_id, policy=policy, moment=moment, waiting=waiting)
     with workspace.store.transaction() as session:
         row = updates.require(session, update_id)
         run, verdict, binding = binding_of(session, row)
@@ -147,6 +143,7 @@ def _decide(
             session,
             row,
             run=run,
+            verdict=verdict,
             decision=decision,
             binding=binding,
             person=person,
@@ -164,6 +161,7 @@ def _record(
     row: UpdateRow,
     *,
     run: RunRow,
+    verdict: Verdict,
     decision: Decision,
     binding: Binding,
     person: str,
@@ -177,7 +175,7 @@ def _record(
     require_signer(workspace, session, principal, policy, key, roles=policy.approvals.roles, moment=moment)
     if decision is Decision.APPROVE:
         require_told_apart(workspace, session, row, person)
-        require_waivers(workspace, session, row, binding_of(session, row)[1], policy, moment=moment)
+        require_waivers(workspace, session, row, verdict, policy, moment=moment)
     actor = workspace.remember(session, person)
     envelope = signed(decision_about(row, run, decision, binding, deadline), key)
     given = approvals.add(

@@ -20,8 +20,8 @@ from audits.ledger.log import append
 from gatekeeper.core.errors import NotEntitled, StateError, UsageError
 from gatekeeper.pipeline.submit import require_known
 from gatekeeper.pipeline.workspace import Workspace
-from gatekeeper.store import answers, approvals, entries, people, requests, texts, updates, waivers
-from gatekeeper.store.tables import Decision, UpdateRow
+from gatekeeper.store import answers, entries, parts, people, texts, updates
+from gatekeeper.store.tables import UpdateRow
 
 PERSON = "person"
 """What a leaf says was erased, where it was a person; for a text it says the text's digest."""
@@ -108,7 +108,10 @@ def require_told_apart(workspace: Workspace, session: Session, row: UpdateRow, p
     Raises:
         NotEntitled: they may be one of them.
     """
-    forgotten = {part for part in _parts(session, row) if people.display_name(session, part) is None}
+    forgotten = parts.nameless(session, row.id)
+    trainer = updates.trainer(row)
+    if trainer.startswith("person:") and people.display_name(session, trainer) is None:
+        forgotten.add(trainer)
     if not forgotten:
         return
     erasures = {entry.subject: entry.seq for entry in entries.of_type(session, Event.TEXT_ERASED.value)}
@@ -133,18 +136,6 @@ def _erase_texts(workspace: Workspace, subject: str, digests: Sequence[str], *, 
         ]
     workspace.store.scrub()
     return Erased(subjects=tuple(gone), entries=tuple(entry.seq for entry in said))
-
-
-def _parts(session: Session, row: UpdateRow) -> set[str]:
-    """Return the pseudonyms of everybody who took part in an update."""
-    found = {row.submitter} | {each.approver for each in approvals.of_update(session, row.id)}
-    found |= {each.approver for each in waivers.of_update(session, row.id)}
-    for request in requests.of_update(session, row.id):
-        found.add(request.opened_by)
-        for decision in Decision:
-            found |= {each.approver for each in requests.decisions(session, request.id, decision)}
-    trainer = updates.trainer(row)
-    return found | ({trainer} if trainer.startswith("person:") else set())
 
 
 def _same(workspace: Workspace, name: str, lookup: str) -> bool:

@@ -19,7 +19,7 @@ from gatekeeper.pipeline.principal import ANCHOR, CHAMPION
 from gatekeeper.pipeline.workspace import Workspace
 from gatekeeper.registry.port import MODEL_FOLDER, Card
 from gatekeeper.store import promotions, updates
-from gatekeeper.store.tables import PromotionRow, PromotionState
+from gatekeeper.store.tables import PromotionRow
 
 _BASE_NOTE: Final = "base.txt"
 
@@ -67,13 +67,7 @@ def last_promoted(workspace: Workspace, model: str) -> str | None:
 def promoted_digest(workspace: Workspace, model: str, version: str) -> str | None:
     """Return the manifest digest a version was promoted with; ``None`` when it never was, in this registry."""
     with workspace.store.reading() as session:
-        for row in updates.with_version(session, model, version):
-            for attempt in promotions.of_update(session, row.id):
-                if (attempt.registry_id, attempt.version) == (workspace.registry.id, version) and (
-                    attempt.state is PromotionState.OBSERVED
-                ):
-                    return row.manifest_digest
-    return None
+        return promotions.promoted_digest(session, registry_id=workspace.registry.id, model=model, version=version)
 
 
 def reference(workspace: Workspace, model: str, alias: str) -> Reference | None:
@@ -85,11 +79,12 @@ def reference(workspace: Workspace, model: str, alias: str) -> Reference | None:
     version = workspace.registry.alias_version(model, alias)
     if version is None:
         return None
-    require_promoted(workspace, model, alias, version)
-    folder, promoted = _folder(workspace, model, version), promoted_digest(workspace, model, version)
+    folder, promoted = _folder(workspace, model, version), require_promoted(workspace, model, alias, version)
     kept = folder / MODEL_FOLDER
     if kept.is_dir():
-        base = _noted_base(folder) or _card(workspace, model, version).base_path
+        noted, base = _noted_base(folder)
+        if not noted:
+            base = _card(workspace, model, version).base_path
         if base is None or base.is_dir():
             artifact = read_artifact(kept, base)
             if artifact.manifest.digest == promoted:
@@ -103,19 +98,21 @@ def reference(workspace: Workspace, model: str, alias: str) -> Reference | None:
     return found
 
 
-def require_promoted(workspace: Workspace, model: str, alias: str, version: str) -> None:
-    """Return when the alias points where a promotion of ours left it.
+def require_promoted(workspace: Workspace, model: str, alias: str, version: str) -> str:
+    """Return the manifest digest that a version was promoted with, when the alias points where we left it.
 
     Raises:
         VerificationError: it does not.
     """
     expected = last_promoted(workspace, model) if alias == CHAMPION else version
-    if promoted_digest(workspace, model, version) is None or version != expected:
+    promoted = promoted_digest(workspace, model, version)
+    if promoted is None or version != expected:
         raise VerificationError(
             f"{model}@{alias} points to version {version}, which was never promoted here"
             + (f"; the last promotion left it at {expected}." if alias == CHAMPION and expected else "."),
             hint="Somebody moved the alias by hand: move it back, and propose the version as an update.",
         )
+    return promoted
 
 
 def fetch(workspace: Workspace, model: str, version: str) -> Reference:
@@ -139,8 +136,7 @@ def fetch(workspace: Workspace, model: str, version: str) -> Reference:
         if not kept.is_dir() or read_artifact(kept, card.base_path).manifest.digest != artifact.manifest.digest:
             shutil.rmtree(kept, ignore_errors=True)
             shutil.move(fetched, kept)
-    if card.base_path is not None:
-        (folder / _BASE_NOTE).write_text(str(card.base_path), encoding="utf-8")
+    (folder / _BASE_NOTE).write_text("" if card.base_path is None else str(card.base_path), encoding="utf-8")
     return Reference(version=version, artifact=dataclasses.replace(artifact, path=kept))
 
 
@@ -180,15 +176,16 @@ def stored_digest(workspace: Workspace, model: str, version: str, base: Path | N
         return read_artifact(fetched, base).manifest.digest
 
 
-def _noted_base(folder: Path) -> Path | None:
-    """Return where the base of a kept copy was when it was fetched; ``None`` without one, or without a note.
+def _noted_base(folder: Path) -> tuple[bool, Path | None]:
+    """Return whether it was noted where the base of a kept copy was when it was fetched, and where: ``None`` for none.
 
     It spares asking the registry for the version's card, and is no evidence: a wrong note gives another digest.
     """
     try:
-        return Path((folder / _BASE_NOTE).read_text(encoding="utf-8"))
+        noted = (folder / _BASE_NOTE).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
-        return None
+        return False, None
+    return True, Path(noted) if noted else None
 
 
 def _card(workspace: Workspace, model: str, version: str) -> Card:

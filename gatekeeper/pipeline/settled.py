@@ -5,17 +5,12 @@ glass, and no evaluation that goes on. Then nothing is left for :func:`gatekeepe
 :func:`gatekeeper.pipeline.dead_runs.end_dead_runs` and for :func:`gatekeeper.pipeline.lapse.lapse` to look at.
 """
 
-from gatekeeper.core.states import State
 from gatekeeper.pipeline.granted import BREAK_GLASS
 from gatekeeper.pipeline.workspace import Workspace
-from gatekeeper.store import promotions, requests, updates
+from gatekeeper.store import unfinished
 
 
 def is_settled(workspace: Workspace) -> bool:
     """Return whether none of them would find a row to look at; what they would do with one is theirs to say."""
     with workspace.store.reading() as session:
-        return not (
-            promotions.any_unfinished(session)
-            or requests.any_unfinished(session, lasting=BREAK_GLASS)
-            or updates.in_state(session, State.EVALUATING)
-        )
+        return not unfinished.anything(session, lasting=BREAK_GLASS)

@@ -4,6 +4,7 @@ What no longer stands is written down as STALE or EXPIRED in a transaction of it
 that putting an old policy file back revives nothing.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
@@ -21,7 +22,7 @@ from gatekeeper.store import approvals, runs, updates
 from gatekeeper.store.approvals import Binding
 from gatekeeper.store.standings import measured_at, waivers_end
 from gatekeeper.store.tables import RunRow, UpdateRow
-from policies.decide import evidence_digest
+from policies.decide import evidence_digest_of
 from policies.policy import Policy
 
 
@@ -74,30 +75,48 @@ def needed_for(row: UpdateRow, policy: Policy) -> int:
     return policy.approvals.needed(two_person=row.champion_version is None)
 
 
-def require_current(workspace: Workspace, update_id: str, *, policy: Policy, moment: datetime) -> None:
+def require_current(
+    workspace: Workspace,
+    update_id: str,
+    *,
+    policy: Policy,
+    moment: datetime,
+    waiting: Collection[State] | None = None,
+) -> None:
     """Return when policy, evidence, champion, anchor and time are still those of the verdict.
 
+    Args:
+        workspace: of the installation.
+        update_id: which update.
+        policy: the present one.
+        moment: the present one.
+        waiting: states in which something waits for a decision; by default nobody asks.
+
     Raises:
-        StateError: the policy changed, a waiver that counts ended, or the request expired; the update becomes STALE
-            or EXPIRED.
+        StateError: nothing waits, the policy changed, a waiver that counts ended, or the request expired; the update
+            becomes STALE or EXPIRED.
         VerificationError: the evidence is not what was decided on; the update becomes STALE.
         PromotionConflict: the champion or the anchor moved; the update becomes STALE.
     """
+    changed: VerificationError | None = None
     with workspace.store.reading() as session:
         row = updates.require(session, update_id)
+        if waiting is not None and row.state not in waiting:
+            raise StateError(f"Update {update_id} is {row.state}: nothing waits for a decision.")
         run, verdict, _binding = binding_of(session, row)
+        try:
+            require_evidence(session, run, verdict)
+        except VerificationError as error:
+            changed = error
     if verdict.policy_digest != policy.digest:
         _leave(workspace, row, State.STALE, changed="policy")
         raise StateError(
             "The policy has changed since this verdict, so the verdict and its approvals no longer count.",
             hint="Propose the update again under the present policy.",
         )
-    try:
-        with workspace.store.reading() as session:
-            require_evidence(session, run, verdict)
-    except VerificationError:
+    if changed is not None:
         _leave(workspace, row, State.STALE, changed="evidence")
-        raise
+        raise changed
     waived_until = ends_of(verdict.waived)
     if waived_until is not None and moment >= waived_until:
         _leave(workspace, row, State.STALE, changed="waiver")
@@ -137,9 +156,8 @@ def require_evidence(session: Session, run: RunRow, verdict: Verdict) -> None:
 
     Raises:
         VerificationError: they are not.
-        InputError: a report does not have the shape of one.
     """
-    if evidence_digest(runs.reports(session, run.id), verdict.waived) != verdict.evidence_digest:
+    if evidence_digest_of(runs.report_digests(session, run.id), verdict.waived) != verdict.evidence_digest:
         raise VerificationError(
             f"The reports of run {run.id} are not the evidence that was decided on.",
             hint="Someone changed the application database: evaluate the update again.",

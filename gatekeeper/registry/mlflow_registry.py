@@ -22,7 +22,7 @@ from gatekeeper.core.errors import PromotionConflict, RegistryError, Verificatio
 from gatekeeper.core.spans import during
 from gatekeeper.core.update import Update
 from gatekeeper.intake.stored_files import StoredFile
-from gatekeeper.registry import address, listing
+from gatekeeper.registry import address, listing, mlflow_rows
 from gatekeeper.registry.card import card_text, own_files, read_card
 from gatekeeper.registry.mlflow_artifacts import files_at
 from gatekeeper.registry.mlflow_client import connect, is_missing, is_taken, translated
@@ -83,6 +83,10 @@ class MlflowRegistry:
         for uri in dict.fromkeys((self._tracking_uri, self._registry_uri)):
             address.probe(uri)
         return connect(self._tracking_uri, self._registry_uri)
+
+    @cached_property
+    def _database(self) -> Any | None:
+        return mlflow_rows.database_of(self._client)
 
     @during("registry", call="reach")
     def reach(self) -> None:
@@ -153,9 +157,11 @@ class MlflowRegistry:
 
     def alias_versions(self, model: str) -> Mapping[str, str]:
         """Return the version that each alias points to; empty when the model does not exist."""
-        client = self._client
+        client, database = self._client, self._database
         try:
             with translated(f"read the aliases of {model}"):
+                if database is not None:
+                    return mlflow_rows.alias_versions(database, model)
                 found: Mapping[str, object] = client.get_registered_model(model).aliases
         except RegistryError as error:
             if is_missing(error.__cause__):
@@ -237,14 +243,13 @@ class MlflowRegistry:
         with translated(f"describe version {version} of {model}"):
             found = client.get_model_version(model, version)
             source = str(client.get_model_version_download_uri(model, version))
-        with translated(f"read the aliases of {model}"):
-            aliases: Mapping[str, object] = client.get_registered_model(model).aliases
+        aliases = self.alias_versions(model)
         return VersionDescription(
             model=model,
             version=str(found.version),
             run_id=str(found.run_id) if found.run_id else None,
             source=source,
-            aliases=tuple(sorted(alias for alias, at in aliases.items() if str(at) == str(found.version))),
+            aliases=tuple(sorted(alias for alias, at in aliases.items() if at == str(found.version))),
             tags={str(key): str(value) for key, value in found.tags.items()},
             card=self._card(source, str(found.tags.get(UPDATE_TAG) or "")),
         )

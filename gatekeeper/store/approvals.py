@@ -6,14 +6,34 @@ What an approver wrote lies in a table of its own (:mod:`gatekeeper.store.texts`
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from gatekeeper.core.digests import Digest
 from gatekeeper.core.errors import NotEntitled
-from gatekeeper.store.tables import ApprovalRow, Decision
+from gatekeeper.store.tables import ApprovalRow, Decision, table_of
+
+# Made once: making a statement takes longer than carrying it out.
+_TABLE: Final = table_of(ApprovalRow)
+_ADDED: Final = insert(_TABLE)
+_ALREADY: Final = select(_TABLE.c.id).where(
+    _TABLE.c.run_id == bindparam("run"), _TABLE.c.approver == bindparam("approver")
+)
+_STANDING: Final = (
+    select(ApprovalRow)
+    .where(
+        ApprovalRow.run_id == bindparam("run"),
+        ApprovalRow.decision == Decision.APPROVE,
+        ApprovalRow.update_digest == bindparam("update"),
+        ApprovalRow.policy_digest == bindparam("policy"),
+        ApprovalRow.evidence_digest == bindparam("evidence"),
+        ApprovalRow.expires > bindparam("now"),
+    )
+    .order_by(ApprovalRow.given, ApprovalRow.id)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +61,7 @@ def add(
     """Write down one person's decision, with the envelope that their own key signed.
 
     Raises:
-        NotEntitled: this person has already decided about this run.
+        NotEntitled: this person has already decided about this run; the transaction has to end with it.
     """
     row = ApprovalRow(
         id=f"apr-{secrets.token_hex(8)}",
@@ -57,14 +77,11 @@ def add(
         given=now or datetime.now(UTC),
         expires=expires,
     )
-    already = session.scalars(
-        select(ApprovalRow.id).where(ApprovalRow.run_id == run_id, ApprovalRow.approver == approver)
-    ).first()
+    already = session.execute(_ALREADY, {"run": run_id, "approver": approver}).first()
     if already is not None:
-        raise _already_decided(already)
+        raise _already_decided(already.id)
     try:
-        with session.begin_nested():
-            session.add(row)
+        session.execute(_ADDED, {each.name: getattr(row, each.name) for each in _TABLE.c})
     except IntegrityError as error:
         if "approver" not in str(error.orig):
             raise
@@ -90,15 +107,12 @@ def standing(session: Session, run_id: str, *, binding: Binding, now: datetime |
     Silence is not consent: an empty list means that nobody has agreed.
     """
     moment = now or datetime.now(UTC)
-    query = select(ApprovalRow).where(
-        ApprovalRow.run_id == run_id,
-        ApprovalRow.decision == Decision.APPROVE,
-        ApprovalRow.update_digest == binding.update_digest,
-        ApprovalRow.policy_digest == binding.policy_digest,
-        ApprovalRow.evidence_digest == binding.evidence_digest,
-        ApprovalRow.expires > moment,
-    )
-    return list(session.scalars(query.order_by(ApprovalRow.given, ApprovalRow.id)))
+    bound = {
+        "update": binding.update_digest,
+        "policy": binding.policy_digest,
+        "evidence": binding.evidence_digest,
+    }
+    return list(session.scalars(_STANDING, {"run": run_id, **bound, "now": moment}))
 
 
 def _already_decided(what: str) -> NotEntitled:

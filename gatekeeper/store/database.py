@@ -33,6 +33,8 @@ class Store:
         self._writing, self._reading = dialect.writing(engine), dialect.reading(engine)
         self._scrub = dialect.scrub
         self._turns = dialect.turns(engine)
+        self.is_elsewhere = self._turns is None
+        """Whether a statement waits for another process, and not for a file."""
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:

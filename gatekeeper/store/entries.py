@@ -8,7 +8,7 @@ from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from gatekeeper.core.errors import StoreError
-from gatekeeper.store.tables import EntryRow, LedgerHeadRow, LedgerNodeRow
+from gatekeeper.store.tables import EntryRow, LedgerHeadRow, LedgerNodeRow, table_of
 
 SMALLEST_KEPT: Final = 256
 """Leaves of the smallest subtree whose root is kept."""
@@ -18,6 +18,11 @@ KEPT_LEVELS: Final = (8, 16)
 
 _AT_ONCE: Final = 1000
 
+# Made once: making a statement takes longer than carrying it out.
+_HEAD: Final = table_of(LedgerHeadRow)
+_ADVANCED: Final = update(_HEAD).values(size=_HEAD.c.size + 1).returning(_HEAD.c.size)
+_ADDED: Final = insert(table_of(EntryRow))
+
 
 def advance(session: Session) -> int:
     """Return the next entry's number, and hold the head until the caller's transaction ends: entries come in turn.
@@ -25,10 +30,7 @@ def advance(session: Session) -> int:
     Raises:
         StoreError: the head is gone.
     """
-    moved = session.execute(
-        update(LedgerHeadRow).values(size=LedgerHeadRow.size + 1).returning(LedgerHeadRow.size),
-        execution_options={"synchronize_session": False},
-    ).scalar_one_or_none()
+    moved: int | None = session.execute(_ADVANCED).scalar_one_or_none()
     if moved is None:
         raise _no_head()
     return moved - 1
@@ -59,7 +61,7 @@ def add(
 ) -> None:
     """Write down a leaf under the number that :func:`advance` gave."""
     session.execute(
-        insert(EntryRow),
+        _ADDED,
         {
             "seq": seq,
             "ts": ts,

@@ -1,8 +1,9 @@
 """Registered models under the gate."""
 
 from collections.abc import Sequence
+from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from gatekeeper.core.errors import StoreError
@@ -10,6 +11,9 @@ from gatekeeper.store.tables import ModelRow
 
 DEFAULT_PROTECTED = ("champion", "anchor")
 """Aliases that only a promotion may move, unless said otherwise."""
+
+# Made once: making a statement takes longer than carrying it out.
+_NAMED: Final = select(ModelRow).where(ModelRow.name == bindparam("name"))
 
 
 def ensure_model(session: Session, name: str, protected_aliases: Sequence[str] = DEFAULT_PROTECTED) -> ModelRow:
@@ -24,7 +28,7 @@ def ensure_model(session: Session, name: str, protected_aliases: Sequence[str] =
 
 def find_model(session: Session, name: str) -> ModelRow | None:
     """Return the model of that name, or ``None``."""
-    return session.get(ModelRow, name)
+    return session.scalars(_NAMED, {"name": name}).one_or_none()
 
 
 def names(session: Session) -> list[str]:

@@ -4,13 +4,17 @@ import secrets
 from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
-from gatekeeper.store.tables import PersonRow
+from gatekeeper.store.tables import PersonRow, table_of
 
 KEY_BYTES: Final = 32
 """Length of a person's own key."""
+
+# Made once: making a statement takes longer than carrying it out.
+_TABLE: Final = table_of(PersonRow)
+_KNOWN: Final = select(_TABLE.c.pseudonym, _TABLE.c.display_name).where(_TABLE.c.lookup == bindparam("lookup"))
 
 
 def remember(session: Session, *, lookup: str, display_name: str, pseudonym_of: Callable[[bytes], str]) -> str:
@@ -22,6 +26,9 @@ def remember(session: Session, *, lookup: str, display_name: str, pseudonym_of: 
         display_name: the name itself, kept in the row.
         pseudonym_of: gives the pseudonym from the person's own key.
     """
+    known = session.execute(_KNOWN, {"lookup": lookup}).one_or_none()
+    if known is not None and known.display_name == display_name:
+        return str(known.pseudonym)
     row = session.scalars(select(PersonRow).where(PersonRow.lookup == lookup)).one_or_none()
     if row is None:
         key = secrets.token_bytes(KEY_BYTES)
@@ -34,7 +41,8 @@ def remember(session: Session, *, lookup: str, display_name: str, pseudonym_of: 
 
 def pseudonym(session: Session, lookup: str) -> str | None:
     """Return the pseudonym of the person that ``lookup`` finds; ``None`` for somebody unknown or erased."""
-    return session.scalars(select(PersonRow.pseudonym).where(PersonRow.lookup == lookup)).one_or_none()
+    known = session.execute(_KNOWN, {"lookup": lookup}).one_or_none()
+    return None if known is None else known.pseudonym
 
 
 def own_key(session: Session, lookup: str) -> bytes | None:

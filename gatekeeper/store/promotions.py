@@ -8,17 +8,42 @@ import secrets
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from gatekeeper.core.errors import PromotionConflict, StateError
-from gatekeeper.store.tables import PromotionKind, PromotionRow, PromotionState
+from gatekeeper.store.tables import PromotionKind, PromotionRow, PromotionState, UpdateRow, table_of
 
-_UNFINISHED: Final = (
-    select(PromotionRow.id).where(PromotionRow.state.in_((PromotionState.PROMOTING, PromotionState.FAILED))).limit(1)
+_NEWEST: Final = (PromotionRow.intent_seq.desc().nulls_last(), PromotionRow.finished.desc(), PromotionRow.id)
+
+# Made once, as what is asked at every proposal: making a statement takes longer than carrying it out.
+_OBSERVED: Final = (
+    select(PromotionRow)
+    .where(
+        PromotionRow.registry_id == bindparam("registry"),
+        PromotionRow.model == bindparam("model"),
+        PromotionRow.alias == bindparam("alias"),
+        PromotionRow.state == PromotionState.OBSERVED,
+    )
+    .order_by(*_NEWEST)
 )
-_NEWEST = (PromotionRow.intent_seq.desc().nulls_last(), PromotionRow.finished.desc(), PromotionRow.id)
+_LAST_OBSERVED: Final = _OBSERVED.limit(1)
+_P: Final = table_of(PromotionRow).c
+_U: Final = table_of(UpdateRow).c
+_PROMOTED: Final = (
+    select(_U.manifest_digest)
+    .join(table_of(PromotionRow), _P.update_id == _U.id)
+    .where(
+        _U.model == bindparam("model"),
+        _U.registered_version == bindparam("version"),
+        _P.registry_id == bindparam("registry"),
+        _P.version == bindparam("version"),
+        _P.state == PromotionState.OBSERVED,
+    )
+    .order_by(_U.created, _U.id)
+    .limit(1)
+)
 
 
 def intend(
@@ -148,11 +173,6 @@ def all_under_way(session: Session) -> list[PromotionRow]:
     return list(session.scalars(query.order_by(PromotionRow.started, PromotionRow.id)))
 
 
-def any_unfinished(session: Session) -> bool:
-    """Return whether any attempt is under way, or was given up."""
-    return session.execute(_UNFINISHED).first() is not None
-
-
 def of_update(session: Session, update_id: str) -> list[PromotionRow]:
     """Return every attempt to promote one update, oldest first."""
     query = select(PromotionRow).where(PromotionRow.update_id == update_id)
@@ -161,22 +181,18 @@ def of_update(session: Session, update_id: str) -> list[PromotionRow]:
 
 def last_observed(session: Session, *, registry_id: str, model: str, alias: str) -> PromotionRow | None:
     """Return the last move of this alias that was read back, or ``None`` when there was none."""
-    return session.scalars(_observed(registry_id, model, alias).limit(1)).first()
+    return session.scalars(_LAST_OBSERVED, {"registry": registry_id, "model": model, "alias": alias}).first()
+
+
+def promoted_digest(session: Session, *, registry_id: str, model: str, version: str) -> str | None:
+    """Return the manifest digest of what was promoted as this version; ``None`` when it never was."""
+    found = session.execute(_PROMOTED, {"registry": registry_id, "model": model, "version": version}).first()
+    return None if found is None else str(found.manifest_digest)
 
 
 def history(session: Session, *, registry_id: str, model: str, alias: str) -> list[PromotionRow]:
     """Return every move of this alias that was read back, newest first."""
-    return list(session.scalars(_observed(registry_id, model, alias)))
-
-
-def _observed(registry_id: str, model: str, alias: str) -> Select[PromotionRow]:
-    query = select(PromotionRow).where(
-        PromotionRow.registry_id == registry_id,
-        PromotionRow.model == model,
-        PromotionRow.alias == alias,
-        PromotionRow.state == PromotionState.OBSERVED,
-    )
-    return query.order_by(*_NEWEST)
+    return list(session.scalars(_OBSERVED, {"registry": registry_id, "model": model, "alias": alias}))
 
 
 def given_up(session: Session, *, registry_id: str) -> list[PromotionRow]:

@@ -3,25 +3,13 @@
 import secrets
 from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import Final
 
-from sqlalchemy import and_, bindparam, or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from gatekeeper.core.errors import NotEntitled, StateError, UsageError
 from gatekeeper.store.tables import Decision, RequestDecisionRow, RequestRow, RequestState
-
-_UNFINISHED: Final = (
-    select(RequestRow.id)
-    .where(
-        or_(
-            RequestRow.state.in_((RequestState.OPEN, RequestState.APPROVED)),
-            and_(RequestRow.state == RequestState.DONE, RequestRow.action == bindparam("lasting")),
-        )
-    )
-    .limit(1)
-)
 
 
 def open_request(
@@ -101,11 +89,6 @@ def in_state(session: Session, state: RequestState, *, action: str | None = None
     if action is not None:
         query = query.where(RequestRow.action == action)
     return list(session.scalars(query.order_by(RequestRow.opened, RequestRow.id)))
-
-
-def any_unfinished(session: Session, *, lasting: str) -> bool:
-    """Return whether any request waits or was agreed to, or was carried out with the action that lasts."""
-    return session.execute(_UNFINISHED, {"lasting": lasting}).first() is not None
 
 
 def granted(session: Session, update_id: str, actions: Collection[str]) -> RequestRow | None:

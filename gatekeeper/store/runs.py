@@ -5,24 +5,42 @@ error, never evidence.
 """
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import ColumnElement, Select, Text, and_, select, type_coerce
+from sqlalchemy import Select, Text, bindparam, select, type_coerce
 from sqlalchemy.orm import Session, defer
 
 from gatekeeper.core.digests import Digest, Plain, plain, sha256_bytes
 from gatekeeper.core.errors import StoreError, UsageError, VerificationError
 from gatekeeper.core.findings import GateReport, report_from_json
 from gatekeeper.core.verdict import Verdict
-from gatekeeper.store.tables import ReportRow, RunRow, VerdictRow
+from gatekeeper.store.tables import ReportRow, RunRow, VerdictRow, table_of
 
 _VERDICT: TypeAdapter[Verdict] = TypeAdapter(Verdict)
 _REMEMBERED: Final = 128
 """Verdicts whose texts were read last: reading the same text again gives the same verdict."""
+
+# Made once: making a statement takes longer than carrying it out.
+_NEWEST: Final = (
+    select(RunRow).where(RunRow.update_id == bindparam("update")).order_by(RunRow.started.desc(), RunRow.id).limit(1)
+)
+_NEWEST_BRIEF: Final = _NEWEST.options(defer(RunRow.policy))
+_V: Final = table_of(VerdictRow).c
+_VERDICT_OF: Final = select(
+    _V.outcome, _V.errored, _V.evidence_digest, type_coerce(_V.verdict, Text).label("text")
+).where(_V.run_id == bindparam("run"))
+_R: Final = table_of(ReportRow).c
+_REPORTS: Final = (
+    select(_R.run_id, _R.gate, _R.status, _R.digest, _R.seconds, type_coerce(_R.report, Text).label("text"))
+    .where(_R.run_id == bindparam("run"))
+    .order_by(_R.gate)
+)
+_REPORT: Final = _REPORTS.where(_R.gate == bindparam("gate"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,17 +107,12 @@ def require(session: Session, run_id: str) -> RunRow:
 
 def latest(session: Session, update_id: str) -> RunRow | None:
     """Return the update's newest run, or ``None`` when it was never evaluated."""
-    return session.scalars(_newest(update_id)).first()
+    return session.scalars(_NEWEST, {"update": update_id}).first()
 
 
 def newest(session: Session, update_id: str) -> RunRow | None:
     """Return the same, without reading its policy: tens of kilobytes, which stay there until they are asked for."""
-    return session.scalars(_newest(update_id).options(defer(RunRow.policy))).first()
-
-
-def _newest(update_id: str) -> Select[RunRow]:
-    query = select(RunRow).where(RunRow.update_id == update_id)
-    return query.order_by(RunRow.started.desc(), RunRow.id).limit(1)
+    return session.scalars(_NEWEST_BRIEF, {"update": update_id}).first()
 
 
 def finish(session: Session, run_id: str, *, now: datetime | None = None) -> None:
@@ -139,7 +152,21 @@ def measured(session: Session, run_id: str) -> tuple[Measured, ...]:
     Raises:
         VerificationError, InputError: as :func:`reports`.
     """
-    return _measured(session, ReportRow.run_id == run_id)
+    return _measured(session, _REPORTS, {"run": run_id})
+
+
+def report_digests(session: Session, run_id: str) -> tuple[Digest, ...]:
+    """Return the digests of the run's reports, each checked against its text, by gate id.
+
+    Raises:
+        VerificationError: a report is not the one that was written down.
+    """
+    found = []
+    for row in session.execute(_REPORTS, {"run": run_id}):
+        if sha256_bytes(row.text.encode()) != row.digest:
+            raise _changed(f"report of {row.gate} in run {run_id}")
+        found.append(Digest(row.digest))
+    return tuple(found)
 
 
 def report(session: Session, run_id: str, gate: str) -> GateReport | None:
@@ -148,7 +175,7 @@ def report(session: Session, run_id: str, gate: str) -> GateReport | None:
     Raises:
         VerificationError, InputError: as :func:`reports`.
     """
-    found = _measured(session, and_(ReportRow.run_id == run_id, ReportRow.gate == gate))
+    found = _measured(session, _REPORT, {"run": run_id, "gate": gate})
     return found[0].report if found else None
 
 
@@ -179,13 +206,7 @@ def verdict(session: Session, run_id: str) -> Verdict | None:
         StoreError: it does not have the shape of a verdict.
         VerificationError: its columns and its content disagree.
     """
-    query = select(
-        VerdictRow.outcome,
-        VerdictRow.errored,
-        VerdictRow.evidence_digest,
-        type_coerce(VerdictRow.verdict, Text).label("text"),
-    ).where(VerdictRow.run_id == run_id)
-    row = session.execute(query).one_or_none()
+    row = session.execute(_VERDICT_OF, {"run": run_id}).one_or_none()
     if row is None:
         return None
     return checked_verdict(run_id, row.text, outcome=row.outcome, errored=row.errored, evidence=row.evidence_digest)
@@ -214,17 +235,9 @@ def _read_verdict(text: str) -> Verdict:
     return _VERDICT.validate_json(text)
 
 
-def _measured(session: Session, which: ColumnElement[bool]) -> tuple[Measured, ...]:
-    query = select(
-        ReportRow.run_id,
-        ReportRow.gate,
-        ReportRow.status,
-        ReportRow.digest,
-        ReportRow.seconds,
-        type_coerce(ReportRow.report, Text).label("text"),
-    ).where(which)
+def _measured(session: Session, which: Select[Any], about: Mapping[str, str]) -> tuple[Measured, ...]:
     found = []
-    for row in session.execute(query.order_by(ReportRow.gate)):
+    for row in session.execute(which, about):
         read = report_from_json(row.text)
         # The text is RFC 8785 JSON, so its own digest is the report's.
         if (sha256_bytes(row.text.encode()), read.gate, read.status.value) != (row.digest, row.gate, row.status):

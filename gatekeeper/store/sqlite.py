@@ -89,7 +89,9 @@ def prepare(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN_OPTION, "BEGIN"))
+        cursor = connection.connection.cursor()  # past SQLAlchemy, which takes ten times the time for one word
+        cursor.execute(connection.get_execution_options().get(_BEGIN_OPTION, "BEGIN"))
+        cursor.close()
 
 
 def writing(engine: Engine) -> Engine:

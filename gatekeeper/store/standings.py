@@ -6,40 +6,48 @@ Rows that are long, such as a run's whole policy, stay in the database.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Text, bindparam, select, type_coerce
+from sqlalchemy import ColumnElement, Result, Select, Text, bindparam, select, type_coerce
 from sqlalchemy.orm import Session
 
 from gatekeeper.core.verdict import Verdict
 from gatekeeper.store.runs import checked_verdict
-from gatekeeper.store.tables import ApprovalRow, Decision, PersonRow, RunRow, UpdateRow, VerdictRow
+from gatekeeper.store.tables import ApprovalRow, Decision, PersonRow, RunRow, UpdateRow, VerdictRow, table_of
 
-_NAMES: Final = select(PersonRow.pseudonym, PersonRow.display_name).where(
-    PersonRow.pseudonym.in_(bindparam("pseudonyms", expanding=True))
-)
-"""Made once, as are the others: making a statement takes longer than carrying it out."""
-_LATEST: Final = (
+_P: Final = table_of(PersonRow)
+_R: Final = table_of(RunRow)
+_V: Final = table_of(VerdictRow)
+_A: Final = table_of(ApprovalRow)
+
+
+def _both(query: Select[Any], about: ColumnElement[Any]) -> tuple[Select[Any], Select[Any]]:
+    """Return the query about one value of a column, and about many: a list costs more than it asks for one."""
+    return query.where(about == bindparam("one")), query.where(about.in_(bindparam("many", expanding=True)))
+
+
+# Made once: making a statement takes longer than carrying it out.
+_NAMES: Final = _both(select(_P.c.pseudonym, _P.c.display_name), _P.c.pseudonym)
+_LATEST: Final = _both(
     select(
-        RunRow.update_id,
-        RunRow.id,
-        RunRow.started,
-        RunRow.finished,
-        VerdictRow.outcome,
-        VerdictRow.errored,
-        VerdictRow.evidence_digest,
-        type_coerce(VerdictRow.verdict, Text).label("text"),
+        _R.c.update_id,
+        _R.c.id,
+        _R.c.started,
+        _R.c.finished,
+        _V.c.outcome,
+        _V.c.errored,
+        _V.c.evidence_digest,
+        type_coerce(_V.c.verdict, Text).label("text"),
     )
-    .join(VerdictRow, VerdictRow.run_id == RunRow.id, isouter=True)
-    .where(RunRow.update_id.in_(bindparam("ids", expanding=True)))
-    .order_by(RunRow.started.desc(), RunRow.id)
+    .select_from(_R.outerjoin(_V, _V.c.run_id == _R.c.id))
+    .order_by(_R.c.started.desc(), _R.c.id),
+    _R.c.update_id,
 )
-_CONSENTS: Final = select(
-    ApprovalRow.run_id, ApprovalRow.update_digest, ApprovalRow.policy_digest, ApprovalRow.evidence_digest
-).where(
-    ApprovalRow.run_id.in_(bindparam("runs", expanding=True)),
-    ApprovalRow.decision == Decision.APPROVE,
-    ApprovalRow.expires > bindparam("now"),
+_CONSENTS: Final = _both(
+    select(_A.c.run_id, _A.c.update_digest, _A.c.policy_digest, _A.c.evidence_digest).where(
+        _A.c.decision == Decision.APPROVE, _A.c.expires > bindparam("now")
+    ),
+    _A.c.run_id,
 )
 
 
@@ -112,14 +120,23 @@ def _environments(session: Session, ids: Collection[str]) -> dict[str, object]:
 
 
 def _names(session: Session, pseudonyms: Collection[str]) -> dict[str, str]:
-    found = session.execute(_NAMES, {"pseudonyms": list(pseudonyms)})
-    return {row.pseudonym: row.display_name for row in found}
+    return {row.pseudonym: row.display_name for row in _asked(session, _NAMES, pseudonyms)}
+
+
+def _asked(
+    session: Session, both: tuple[Select[Any], Select[Any]], values: Collection[str], **more: object
+) -> Result[Any]:
+    one, many = both
+    if len(values) == 1:
+        (value,) = values
+        return session.execute(one, {"one": value, **more})
+    return session.execute(many, {"many": list(values), **more})
 
 
 def _latest(session: Session, ids: Collection[str]) -> dict[str, tuple[str, datetime, Verdict | None]]:
     """Return the newest run of each update that has one, with its verdict."""
     found: dict[str, tuple[str, datetime, Verdict | None]] = {}
-    for row in session.execute(_LATEST, {"ids": list(ids)}):
+    for row in _asked(session, _LATEST, ids):
         if row.update_id not in found:
             verdict = None
             if row.text is not None:
@@ -140,7 +157,7 @@ def _given(session: Session, latest: dict[str, tuple[str, datetime, Verdict | No
     if not wanted:
         return {}
     found: dict[str, int] = {}
-    for row in session.execute(_CONSENTS, {"runs": list(wanted), "now": now}):
+    for row in _asked(session, _CONSENTS, wanted, now=now):
         if (row.update_digest, row.policy_digest, row.evidence_digest) == wanted[row.run_id]:
             found[row.run_id] = found.get(row.run_id, 0) + 1
     return found

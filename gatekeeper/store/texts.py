@@ -7,13 +7,14 @@ import secrets
 from collections.abc import Mapping
 from typing import Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from gatekeeper.core.digests import Digest, sha256_bytes
-from gatekeeper.store.tables import TextRow
+from gatekeeper.store.tables import TextRow, table_of
 
 _SALT_BYTES: Final = 32
+_KEPT: Final = insert(table_of(TextRow))
 
 
 def salted_digest(salt: bytes, text: str) -> Digest:
@@ -34,8 +35,7 @@ def keep(session: Session, *, subject: str, body: str, salt: bytes | None = None
         return None
     salt = salt or secrets.token_bytes(_SALT_BYTES)
     digest = salted_digest(salt, body)
-    session.add(TextRow(digest=digest, subject=subject, salt=salt, body=body))
-    session.flush()
+    session.execute(_KEPT, {"digest": digest, "subject": subject, "salt": salt, "body": body})
     return digest
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from gatekeeper.core.digests import Plain, sha256_bytes
 from gatekeeper.core.errors import UsageError
-from gatekeeper.store.tables import PersonRow, TokenRow
+from gatekeeper.store.tables import PersonRow, TokenRow, table_of
 
 PREFIX: Final = "gk_"
 """What every token begins with, so that whoever searches for leaked secrets finds it."""
@@ -19,19 +19,13 @@ PREFIX: Final = "gk_"
 _BYTES: Final = 32
 _NOTED_EVERY: Final = timedelta(minutes=1)
 
+_T: Final = table_of(TokenRow)
+_P: Final = table_of(PersonRow)
 # Made once, since it is asked at every request: making a statement takes longer than carrying it out.
 _BEARER: Final = (
-    select(
-        TokenRow.id,
-        TokenRow.holder,
-        PersonRow.display_name,
-        TokenRow.roles,
-        TokenRow.expires,
-        TokenRow.last_used,
-        TokenRow.revoked,
-    )
-    .join(PersonRow, PersonRow.pseudonym == TokenRow.holder, isouter=True)
-    .where(TokenRow.digest == bindparam("digest"))
+    select(_T.c.id, _T.c.holder, _P.c.display_name, _T.c.roles, _T.c.expires, _T.c.last_used, _T.c.revoked)
+    .select_from(_T.outerjoin(_P, _P.c.pseudonym == _T.c.holder))
+    .where(_T.c.digest == bindparam("digest"))
 )
 
 

@@ -23,9 +23,9 @@ from typing import Final
 _DOOR: Final = "-door"
 _ROOM: Final = "-room"
 """What is added to the database's name."""
-_FIRST_SLEEP: Final = 0.0002
+_FIRST_SLEEP: Final = 0.00005
 _LONGEST_SLEEP: Final = 0.002
-"""In seconds: how often the next one looks whether the room is free. At most one process does at a time."""
+"""In seconds: how often the next one looks whether the room is free, ever more rarely. At most one process does."""
 
 
 class WaitedTooLong(Exception):
@@ -115,12 +115,12 @@ class WritersTurns:
             self._lock(_DOOR, fcntl.LOCK_UN)
 
     def _wait_for(self, place: str, ends: float) -> None:
-        sleep = _FIRST_SLEEP
+        begun = time.monotonic()
         while not self._lock(place, fcntl.LOCK_EX | fcntl.LOCK_NB):
-            if time.monotonic() > ends:
+            waited = time.monotonic() - begun
+            if begun + waited > ends:
                 raise WaitedTooLong
-            time.sleep(sleep)
-            sleep = min(2 * sleep, _LONGEST_SLEEP)
+            time.sleep(min(max(_FIRST_SLEEP, waited / 20), _LONGEST_SLEEP))
 
     def _lock(self, place: str, how: int) -> bool:
         """Take a lock or let it go; return whether that could be done now.

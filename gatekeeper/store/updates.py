@@ -8,20 +8,44 @@ import dataclasses
 import secrets
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.orm.util import identity_key
 
 from gatekeeper.core.digests import Digest, plain
 from gatekeeper.core.errors import StateError, StoreError, UsageError, VerificationError
 from gatekeeper.core.states import State, require_move
 from gatekeeper.core.update import Artifact, Manifest, Provenance, TrainingData, Update
 from gatekeeper.store.models import ensure_model
-from gatekeeper.store.tables import UpdateRow
+from gatekeeper.store.tables import UpdateRow, table_of
 
 _MANIFEST: TypeAdapter[Manifest] = TypeAdapter(Manifest)
 _PROVENANCE: TypeAdapter[Provenance] = TypeAdapter(Provenance)
+
+# Made once, as what is asked at every change: making a statement takes longer than carrying it out.
+_TABLE: Final = table_of(UpdateRow)
+_BY_ID: Final = select(UpdateRow).where(UpdateRow.id == bindparam("id"))
+_ANSWER: Final = (
+    select(UpdateRow)
+    .where(UpdateRow.answers == bindparam("answered"))
+    .order_by(UpdateRow.created.desc(), UpdateRow.id)
+    .limit(1)
+)
+_SEEN: Final = select(_TABLE.c.state, _TABLE.c.revision).where(_TABLE.c.id == bindparam("id"))
+_MOVED: Final = (
+    update(_TABLE)
+    .where(
+        _TABLE.c.id == bindparam("which"),
+        _TABLE.c.state == bindparam("before"),
+        _TABLE.c.revision == bindparam("seen"),
+    )
+    .values(state=bindparam("to"), revision=bindparam("seen") + 1, updated=bindparam("now"))
+    .returning(_TABLE.c.id)
+)
 
 
 def new_update_id() -> str:
@@ -74,7 +98,7 @@ def add(
 
 def find(session: Session, update_id: str) -> UpdateRow | None:
     """Return the update of that id, or ``None``."""
-    return session.get(UpdateRow, update_id)
+    return session.scalars(_BY_ID, {"id": update_id}).one_or_none()
 
 
 def require(session: Session, update_id: str) -> UpdateRow:
@@ -91,8 +115,7 @@ def require(session: Session, update_id: str) -> UpdateRow:
 
 def answer_to(session: Session, update_id: str) -> UpdateRow | None:
     """Return the newest update that takes the place of this one, which was sent back; ``None`` without one."""
-    query = select(UpdateRow).where(UpdateRow.answers == update_id).order_by(UpdateRow.created.desc(), UpdateRow.id)
-    return session.scalars(query.limit(1)).first()
+    return session.scalars(_ANSWER, {"answered": update_id}).first()
 
 
 def latest(session: Session, *, model: str | None = None, limit: int = 50) -> list[UpdateRow]:
@@ -168,21 +191,21 @@ def move(
         StateError: the move is not allowed, or someone else moved the update meanwhile.
         UsageError: there is no such update.
     """
-    seen = session.execute(select(UpdateRow.state, UpdateRow.revision).where(UpdateRow.id == update_id)).one_or_none()
+    session.flush()
+    seen = session.execute(_SEEN, {"id": update_id}).one_or_none()
     if seen is None:
         raise UsageError(f"There is no update {update_id}.", hint="`gatekeeper status` lists them.")
     if revision is not None and seen.revision != revision:
         raise _moved_meanwhile(update_id)
     require_move(seen.state, to)
-    moved = session.execute(
-        update(UpdateRow)
-        .where(UpdateRow.id == update_id, UpdateRow.state == seen.state, UpdateRow.revision == seen.revision)
-        .values(state=to, revision=seen.revision + 1, updated=now or datetime.now(UTC))
-        .returning(UpdateRow.id),
-        execution_options={"synchronize_session": "fetch"},
-    )
-    if moved.first() is None:
+    changed = {"to": to, "now": now or datetime.now(UTC)}
+    found = {"which": update_id, "before": seen.state, "seen": seen.revision}
+    if session.execute(_MOVED, {**changed, **found}).first() is None:
         raise _moved_meanwhile(update_id)
+    row = session.identity_map.get(identity_key(UpdateRow, update_id))
+    if row is not None:
+        for name, value in (("state", to), ("revision", seen.revision + 1), ("updated", changed["now"])):
+            set_committed_value(row, name, value)
     left: State = seen.state
     return left
 

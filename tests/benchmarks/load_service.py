@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -45,7 +45,8 @@ def family(pid):
     found = [pid]
     for parent in found:
         for task in Path(f"/proc/{parent}/task").glob("*/children"):
-            found += [int(each) for each in task.read_text().split()]
+            with suppress(OSError):  # a thread that has ended meanwhile
+                found += [int(each) for each in task.read_text().split()]
     return found
 
 

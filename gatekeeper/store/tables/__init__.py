@@ -26,7 +26,7 @@ from gatekeeper.store.tables.moves import (
 )
 from gatekeeper.store.tables.people import PersonRow, TextRow
 from gatekeeper.store.tables.queue import QueueEventRow, QueueRow
-from gatekeeper.store.tables.root import DIGEST, ID, NAME, PSEUDONYM, Table
+from gatekeeper.store.tables.root import DIGEST, ID, NAME, PSEUDONYM, Table, table_of
 from gatekeeper.store.tables.rows import ReleaseRow, RowCountsRow
 from gatekeeper.store.tables.service import AnswerRow, SessionRow, SpentRow, TokenRow
 from gatekeeper.store.tables.shards import ShardRow
@@ -98,4 +98,5 @@ __all__ = [
     "VerdictRow",
     "WaiverRow",
     "WatchRow",
+    "table_of",
 ]

@@ -27,7 +27,11 @@ class UpdateRow(Table):
     """A proposed change and where it stands."""
 
     __tablename__ = "updates"
-    __table_args__ = (Index(None, "model", "state"), Index("ix_updates_answers", "answers"))
+    __table_args__ = (
+        Index(None, "model", "state"),
+        Index("ix_updates_answers", "answers"),
+        Index("ix_updates_state", "state", "updated"),
+    )
 
     id: Mapped[str] = mapped_column(ID, primary_key=True)
     name: Mapped[str] = mapped_column(NAME)

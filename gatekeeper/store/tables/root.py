@@ -1,7 +1,8 @@
 """Root of every table, and the sizes that columns share."""
 
-from typing import Final
+from typing import Final, cast
 
+import sqlalchemy
 from sqlalchemy import MetaData, String
 from sqlalchemy.orm import DeclarativeBase
 
@@ -23,3 +24,8 @@ class Table(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
+
+
+def table_of(rows: type[Table]) -> sqlalchemy.Table:
+    """Return the table of a class of rows, for statements asked so often that making objects of rows would show."""
+    return cast("sqlalchemy.Table", rows.__table__)
