@@ -5,13 +5,15 @@ that a proof over a million entries reads hundreds of hashes. Kept roots are a c
 :mod:`audits.ledger.check`, and a wrong one gives a proof that no verifier accepts.
 """
 
-from collections.abc import Callable
+from typing import Final
 
 from sqlalchemy.orm import Session
 
-from audits.ledger.merkle import EMPTY_ROOT, Subtree, consistency_proof, inclusion_proof, node_hash, root, split
+from audits.ledger.merkle import EMPTY_ROOT, consistency_proof, inclusion_proof, node_hash, root, split
 from gatekeeper.core.errors import StoreError, UsageError
 from gatekeeper.store import entries
+
+_BLOCK: Final = entries.SMALLEST_KEPT
 
 
 def root_at(session: Session, size: int) -> bytes:
@@ -21,7 +23,7 @@ def root_at(session: Session, size: int) -> bytes:
         UsageError: there are fewer.
     """
     _require(session, size)
-    return EMPTY_ROOT if size == 0 else _reader(session)(0, size)
+    return EMPTY_ROOT if size == 0 else _Reader(session)(0, size)
 
 
 def prove(session: Session, seq: int, size: int) -> tuple[bytes, ...]:
@@ -33,7 +35,7 @@ def prove(session: Session, seq: int, size: int) -> tuple[bytes, ...]:
     _require(session, size)
     if not 0 <= seq < size:
         raise UsageError(f"Entry {seq} is not among the first {size}.")
-    return inclusion_proof(seq, size, _reader(session))
+    return inclusion_proof(seq, size, _Reader(session))
 
 
 def consistency(session: Session, old: int, new: int) -> tuple[bytes, ...]:
@@ -45,7 +47,7 @@ def consistency(session: Session, old: int, new: int) -> tuple[bytes, ...]:
     _require(session, new)
     if not 0 <= old <= new:
         raise UsageError(f"A ledger of {new} entries never began with {old}.")
-    return () if old == 0 else consistency_proof(old, new, _reader(session))
+    return () if old == 0 else consistency_proof(old, new, _Reader(session))
 
 
 def _require(session: Session, size: int) -> None:
@@ -53,31 +55,53 @@ def _require(session: Session, size: int) -> None:
         raise UsageError(f"The ledger has {there} entries, not {size}.")
 
 
-def _reader(session: Session) -> Subtree:
-    """Return what gives the root of any range that a proof needs, each computed once."""
-    known: dict[tuple[int, int], bytes] = {}
+class _Reader:
+    """Gives the root of any range that a proof needs, each computed once; reads 256 hashes at a time."""
 
-    def subtree(start: int, end: int) -> bytes:
-        if (start, end) not in known:
-            known[start, end] = _compute(session, start, end, subtree)
-        return known[start, end]
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._known: dict[tuple[int, int], bytes] = {}
+        self._nodes: dict[tuple[int, int], dict[int, bytes]] = {}
+        self._leaves: dict[int, list[bytes]] = {}
 
-    return subtree
+    def __call__(self, start: int, end: int) -> bytes:
+        """Return the root over the entries from ``start`` up to, but not including, ``end``."""
+        if (start, end) not in self._known:
+            self._known[start, end] = self._compute(start, end)
+        return self._known[start, end]
 
+    def _compute(self, start: int, end: int) -> bytes:
+        length = end - start
+        if length & (length - 1) == 0:
+            kept = self._kept(length.bit_length() - 1, start // length)
+            if kept is not None:
+                return kept
+        if length <= entries.SMALLEST_KEPT:
+            hashes = self._hashes(start, end)
+            if len(hashes) != length:
+                raise StoreError(
+                    f"Entries between {start} and {end} are missing from the ledger.",
+                    hint="Somebody changed it: gatekeeper ledger verify.",
+                )
+            return root(hashes)
+        middle = start + split(length)
+        return node_hash(self(start, middle), self(middle, end))
 
-def _compute(session: Session, start: int, end: int, subtree: Callable[[int, int], bytes]) -> bytes:
-    length = end - start
-    if length & (length - 1) == 0:
-        kept = entries.node(session, level=length.bit_length() - 1, number=start // length)
-        if kept is not None:
-            return kept
-    if length <= entries.SMALLEST_KEPT:
-        hashes = entries.leaf_hashes(session, start, end)
-        if len(hashes) != length:
-            raise StoreError(
-                f"Entries between {start} and {end} are missing from the ledger.",
-                hint="Somebody changed it: gatekeeper ledger verify.",
+    def _kept(self, level: int, number: int) -> bytes | None:
+        if level not in entries.KEPT_LEVELS:
+            return None
+        block = number // _BLOCK
+        if (level, block) not in self._nodes:
+            self._nodes[level, block] = entries.nodes(
+                self._session, level=level, first=block * _BLOCK, end=(block + 1) * _BLOCK
             )
-        return root(hashes)
-    middle = start + split(length)
-    return node_hash(subtree(start, middle), subtree(middle, end))
+        return self._nodes[level, block].get(number)
+
+    def _hashes(self, start: int, end: int) -> list[bytes]:
+        """Return leaf hashes of a range that a proof divides the ledger into: it lies in one block, or is one."""
+        block = start // _BLOCK
+        if (end - 1) // _BLOCK != block:
+            return entries.leaf_hashes(self._session, start, end)
+        if block not in self._leaves:
+            self._leaves[block] = entries.leaf_hashes(self._session, block * _BLOCK, (block + 1) * _BLOCK)
+        return self._leaves[block][start - block * _BLOCK : end - block * _BLOCK]

@@ -1,4 +1,4 @@
-"""The one place that imports MLflow: quiet, without telemetry, and with an end to its patience.
+"""The one place that opens MLflow: quiet, without telemetry, and with an end to its patience.
 
 MLflow is steered by environment variables that it reads again at every call and offers no other way to set, so they
 are set here, once, before its first import; a value that the user has set stays.
@@ -9,11 +9,13 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import wraps
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 from gatekeeper.core.errors import RegistryError
+from gatekeeper.core.waiting import waiting
 from gatekeeper.registry.address import sqlite_file
 
 _KNOBS: Final[Mapping[str, str]] = MappingProxyType(
@@ -53,7 +55,28 @@ def connect(tracking_uri: str, registry_uri: str) -> Any:
         files = (sqlite_file(tracking_uri), sqlite_file(registry_uri))
         for file in sorted({file.resolve() for file in files if file is not None}):
             locks.enter_context(_alone(file))
-        return MlflowClient(tracking_uri=tracking_uri, registry_uri=registry_uri)
+        client = MlflowClient(tracking_uri=tracking_uri, registry_uri=registry_uri)
+    here = all(sqlite_file(uri) is not None for uri in (tracking_uri, registry_uri))
+    return client if here else _Elsewhere(client)
+
+
+class _Elsewhere:
+    """A client whose answers come from another process: while it waits for one, other threads compute."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._client, name)
+        if not callable(found):
+            return found
+
+        @wraps(found)
+        def asked(*args: Any, **kwargs: Any) -> Any:
+            with waiting():
+                return found(*args, **kwargs)
+
+        return asked
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from typing import Any, Final
 from gatekeeper.core.errors import PromotionConflict, RegistryError, VerificationError
 from gatekeeper.core.spans import during
 from gatekeeper.core.update import Update
+from gatekeeper.core.waiting import waiting
 from gatekeeper.intake.stored_files import StoredFile
 from gatekeeper.registry import address, listing, mlflow_rows
 from gatekeeper.registry.card import card_text, own_files, read_card
@@ -373,14 +374,15 @@ class MlflowRegistry:
     def _download(self, source: str, into: Path) -> str:
         from mlflow.artifacts import download_artifacts
 
-        return str(
-            download_artifacts(
-                artifact_uri=source,
-                dst_path=str(into),
-                tracking_uri=self._tracking_uri,
-                registry_uri=self._registry_uri,
+        with waiting():
+            return str(
+                download_artifacts(
+                    artifact_uri=source,
+                    dst_path=str(into),
+                    tracking_uri=self._tracking_uri,
+                    registry_uri=self._registry_uri,
+                )
             )
-        )
 
 
 def _words(version: str | None) -> str:

@@ -121,8 +121,9 @@ def create_store(url: str) -> Store:
 def _engine(url: str) -> Engine:
     try:
         named = make_url(url)
-        # A connection that the server has closed meanwhile is replaced instead of failing its next user.
-        engine = create_engine(named, pool_pre_ping=named.get_backend_name() != "sqlite")
+        # A connection that the server has closed meanwhile is replaced instead of failing its next user. The one that
+        # was used last comes first: what it remembers of the file is still true, and the others need not remember it.
+        engine = create_engine(named, pool_pre_ping=named.get_backend_name() != "sqlite", pool_use_lifo=True)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
         raise _no_driver(url) from error
     if engine.dialect.name not in DIALECTS:

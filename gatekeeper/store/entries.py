@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from gatekeeper.core.errors import StoreError
@@ -22,6 +22,15 @@ _AT_ONCE: Final = 1000
 _HEAD: Final = table_of(LedgerHeadRow)
 _ADVANCED: Final = update(_HEAD).values(size=_HEAD.c.size + 1).returning(_HEAD.c.size)
 _ADDED: Final = insert(table_of(EntryRow))
+_E: Final = table_of(EntryRow).c
+_HASHES: Final = select(_E.leaf_hash).where(_E.seq >= bindparam("start"), _E.seq < bindparam("end")).order_by(_E.seq)
+_N: Final = table_of(LedgerNodeRow).c
+_NODES: Final = (
+    select(_N.number, _N.hash)
+    .where(_N.level == bindparam("level"), _N.number >= bindparam("first"))
+    .order_by(_N.number)
+)
+_NODES_BETWEEN: Final = _NODES.where(_N.number < bindparam("end"))
 
 
 def advance(session: Session) -> int:
@@ -74,23 +83,11 @@ def add(
     )
 
 
-def node(session: Session, *, level: int, number: int) -> bytes | None:
-    """Return the kept root of a full subtree, or ``None`` when none is kept."""
-    if level not in KEPT_LEVELS:
-        return None
-    return session.scalars(
-        select(LedgerNodeRow.hash).where(LedgerNodeRow.level == level, LedgerNodeRow.number == number)
-    ).one_or_none()
-
-
 def nodes(session: Session, *, level: int, first: int = 0, end: int | None = None) -> dict[int, bytes]:
     """Return the kept roots of one level by their numbers, in order."""
-    query = select(LedgerNodeRow.number, LedgerNodeRow.hash).where(
-        LedgerNodeRow.level == level, LedgerNodeRow.number >= first
-    )
-    if end is not None:
-        query = query.where(LedgerNodeRow.number < end)
-    return {row.number: row.hash for row in session.execute(query.order_by(LedgerNodeRow.number))}
+    query = _NODES if end is None else _NODES_BETWEEN
+    found = session.execute(query, {"level": level, "first": first, **({} if end is None else {"end": end})})
+    return {row.number: row.hash for row in found}
 
 
 def keep_node(session: Session, *, level: int, number: int, hash: bytes) -> None:
@@ -101,8 +98,7 @@ def keep_node(session: Session, *, level: int, number: int, hash: bytes) -> None
 
 def leaf_hashes(session: Session, start: int, end: int) -> list[bytes]:
     """Return the leaf hashes from ``start`` up to, but not including, ``end``, in order."""
-    query = select(EntryRow.leaf_hash).where(EntryRow.seq >= start, EntryRow.seq < end).order_by(EntryRow.seq)
-    return list(session.scalars(query))
+    return list(session.scalars(_HASHES, {"start": start, "end": end}))
 
 
 def leaves(session: Session, size: int) -> list[bytes]:

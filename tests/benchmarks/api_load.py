@@ -157,7 +157,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--parts", default="reads,writes,mixed")
-    parser.add_argument("--callers", default="8,12", help="how many read, how many write")
+    parser.add_argument("--callers", default="16,16", help="how many read, how many write")
     parser.add_argument("--rates", default="525,160", help="reads and writes a second where both are asked at once")
     parser.add_argument("--database-url", default="", help="another database than SQLite in the project")
     parser.add_argument("--json", action="store_true")

@@ -28,9 +28,10 @@ class UpdateRow(Table):
 
     __tablename__ = "updates"
     __table_args__ = (
-        Index(None, "model", "state"),
+        Index(None, "model", "state", "created"),
+        Index(None, "model", "created"),
+        Index(None, "state", "created"),
         Index("ix_updates_answers", "answers"),
-        Index("ix_updates_state", "state", "updated"),
     )
 
     id: Mapped[str] = mapped_column(ID, primary_key=True)
