@@ -7,12 +7,16 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Final
 
 from api.service import Service, log
 from gatekeeper.core.errors import GatekeeperError
 from gatekeeper.pipeline.remind import Notifier, Patience, remind
 from gatekeeper.pipeline.uploads.keep import sweep
 from gatekeeper.store import answers
+
+_CARRIED_EVERY: Final = 0.5
+"""Seconds between two times that the database's log is carried over to its file, beside the writers."""
 
 
 def tidy(service: Service, patience: Patience, *notifiers: Notifier) -> None:
@@ -45,10 +49,21 @@ def housekeeping(service: Service, patience: Patience, *notifiers: Notifier, eve
         while not over.wait(every):
             tidy(service, patience, *notifiers)
 
-    thread = threading.Thread(target=work, name="housekeeping", daemon=True)
-    thread.start()
+    def carry_over() -> None:
+        while not over.wait(_CARRIED_EVERY):
+            try:
+                service.workspace.store.carry_over()
+            except GatekeeperError as error:
+                log.warning("housekeeping: %s", error)
+
+    threads = [threading.Thread(target=work, name="housekeeping", daemon=True)]
+    if not service.workspace.store.is_elsewhere:
+        threads.append(threading.Thread(target=carry_over, name="carry-over", daemon=True))
+    for thread in threads:
+        thread.start()
     try:
         yield
     finally:
         over.set()
-        thread.join(timeout=10)
+        for thread in threads:
+            thread.join(timeout=10)

@@ -31,7 +31,7 @@ class Store:
         """For migrations and tests; everything else goes through a session."""
         dialect = dialect_of(engine)
         self._writing, self._reading = dialect.writing(engine), dialect.reading(engine)
-        self._scrub = dialect.scrub
+        self._scrub, self._carry_over = dialect.scrub, dialect.carry_over
         self._turns = dialect.turns(engine)
         self.is_elsewhere = self._turns is None
         """Whether a statement waits for another process, and not for a file."""
@@ -75,6 +75,15 @@ class Store:
         """
         with _translated(self.engine.url):
             self._scrub(self.engine)
+
+    def carry_over(self) -> None:
+        """Do what a writer would otherwise have to do in the middle of its work; makes nobody wait.
+
+        Raises:
+            StoreError: the database is full or unreadable.
+        """
+        with _translated(self.engine.url):
+            self._carry_over(self.engine)
 
     def close(self) -> None:
         """Give every connection back."""
@@ -121,6 +130,8 @@ def create_store(url: str) -> Store:
 def _engine(url: str) -> Engine:
     try:
         named = make_url(url)
+        if named.get_backend_name() == "sqlite":
+            sqlite.database_file(named)
         # A connection that the server has closed meanwhile is replaced instead of failing its next user. The one that
         # was used last comes first: what it remembers of the file is still true, and the others need not remember it.
         engine = create_engine(named, pool_pre_ping=named.get_backend_name() != "sqlite", pool_use_lifo=True)
@@ -128,8 +139,6 @@ def _engine(url: str) -> Engine:
         raise _no_driver(url) from error
     if engine.dialect.name not in DIALECTS:
         raise _no_driver(url)
-    if engine.dialect.name == "sqlite":
-        sqlite.database_file(engine.url)
     dialect_of(engine).prepare(engine)
     return engine
 

@@ -32,6 +32,10 @@ class Dialect(Protocol):
         """Overwrite what deleted rows left behind, as far as the database can be told to."""
         ...
 
+    def carry_over(self, engine: Engine) -> None:
+        """Do now what a writer would otherwise have to do in the middle of its work; never makes a writer wait."""
+        ...
+
     def migrating(self, engine: Engine) -> Engine:
         """Return the engine for migrations: one at a time, before there is any table."""
         ...
