@@ -56,8 +56,8 @@ def _policy_of(workspace, update_id):
     return next((each for each in POLICIES.values() if run and each.digest == run.policy_digest), POLICIES["one"])
 
 
-def _blind_to_policies(workspace, update_id, *, policy, moment):
-    standing.require_current(workspace, update_id, policy=_policy_of(workspace, update_id), moment=moment)
+def _blind_to_policies(workspace, update_id, *, policy, **more):
+    standing.require_current(workspace, update_id, policy=_policy_of(workspace, update_id), **more)
 
 
 @plants(1)
