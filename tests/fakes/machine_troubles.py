@@ -12,6 +12,7 @@ from machine_policies import MODEL, POLICIES
 from machine_readings import digest
 from machine_world import PEOPLE
 
+from gatekeeper.core.digests import canonical
 from gatekeeper.core.errors import GatekeeperError
 from gatekeeper.pipeline.approve import approve
 from gatekeeper.pipeline.moves import recover
@@ -265,7 +266,7 @@ class Troubles(People):
         report["note"] = "nothing to see here"
         change = "UPDATE reports SET report = ?, digest = ? WHERE run_id = ? AND gate = ?"
         hidden = digest(report) if thorough else row["digest"]
-        reader.change(change, json.dumps(report), hidden, row["run_id"], row["gate"])
+        reader.change(change, canonical(report).decode(), hidden, row["run_id"], row["gate"])
         for name in ("kim", "dana"):
             self.decide_as(name, update)
         answer = self.promote_as("ada", update)

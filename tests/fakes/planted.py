@@ -137,16 +137,13 @@ def authors_decide(patch):
 
 @plants(2)
 def ended_tokens_count(patch):
-    known = api.identity.tokens.find
+    known = api.identity.tokens.bearer
 
     def revived(session, token):
         row = known(session, token)
-        if row is not None:
-            session.expunge(row)
-            row.revoked, row.expires = None, datetime.max.replace(tzinfo=UTC)
-        return row
+        return row and dataclasses.replace(row, revoked=None, expires=datetime.max.replace(tzinfo=UTC))
 
-    patch.setattr(api.identity.tokens, "find", revived)
+    patch.setattr(api.identity.tokens, "bearer", revived)
 
 
 @plants(2)
