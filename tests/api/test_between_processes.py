@@ -1,12 +1,11 @@
 """Changing one thing is one process's turn at a time; other things wait for nobody."""
 
-import contextlib
-import multiprocessing
 import os
 import signal
 import threading
 
 import pytest
+from held_elsewhere import held_elsewhere, until_let_go
 
 from api.between import BetweenProcesses
 
@@ -14,24 +13,14 @@ from api.between import BetweenProcesses
 def hold(file, entered):
     """Change the thing in a process of its own, until the other end of the pipe is closed."""
     with BetweenProcesses(file).turn("upd-1"):
-        entered.send(True)
-        with contextlib.suppress(EOFError):
-            entered.recv()
+        until_let_go(entered)
 
 
 @pytest.fixture
 def elsewhere(tmp_path):
     """A process that changes ``upd-1``, and what makes it leave."""
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
-    process = context.Process(target=hold, args=(tmp_path / "changes.lock", there))
-    process.start()
-    there.close()
-    assert here.poll(30)
-    assert here.recv()
-    yield process, here.close
-    here.close()
-    process.join(30)
+    with held_elsewhere(hold, tmp_path / "changes.lock") as held:
+        yield held
 
 
 def change(turns, subject):

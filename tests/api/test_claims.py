@@ -1,11 +1,11 @@
 """A key is worked on by one at a time, whoever dies leaves it free, and what was kept comes back."""
 
-import multiprocessing
 import os
 import signal
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from held_elsewhere import held_elsewhere, until_let_go
 
 from api.claims import InDatabase, OnThisMachine
 from gatekeeper.core.digests import sha256_bytes
@@ -80,24 +80,18 @@ def test_a_key_is_free_after_its_time(claims):
 def _hold(url, file, taken):
     """Take a key in a process of its own, until it is killed."""
     with OnThisMachine(open_store(url), file).taken(holder=DANA, key="k", request=ONE) as claimed:
-        taken.send(claimed.keep is not None)
-        taken.recv()
+        assert claimed.keep is not None
+        until_let_go(taken)
 
 
 def test_a_process_that_dies_leaves_the_key_free(store, tmp_path):
     file = tmp_path / "claims.lock"
     claims = OnThisMachine(store, file)
-    here, there = multiprocessing.Pipe()
-    arguments = (f"sqlite:///{tmp_path / 'a.db'}", file, there)
-    process = multiprocessing.get_context("spawn").Process(target=_hold, args=arguments)
-    process.start()
-    assert here.poll(60)
-    assert here.recv() is True
+    with held_elsewhere(_hold, f"sqlite:///{tmp_path / 'a.db'}", file) as (process, _let_go):
+        with claims.taken(holder=DANA, key="k", request=ONE) as during:
+            assert (during.keep, during.before.kept) == (None, None)
+        os.kill(process.pid, signal.SIGKILL)
+        process.join(30)
 
-    with claims.taken(holder=DANA, key="k", request=ONE) as during:
-        assert (during.keep, during.before.kept) == (None, None)
-    os.kill(process.pid, signal.SIGKILL)
-    process.join(30)
-
-    with claims.taken(holder=DANA, key="k", request=ONE) as after:
-        assert after.keep is not None
+        with claims.taken(holder=DANA, key="k", request=ONE) as after:
+            assert after.keep is not None

@@ -1,12 +1,11 @@
 """Writers take turns: in the order in which they came, between processes too, and nobody who died holds others up."""
 
-import contextlib
-import multiprocessing
 import os
 import signal
 import threading
 
 import pytest
+from held_elsewhere import held_elsewhere, until_let_go
 
 from gatekeeper.store.turns import WaitedTooLong, WritersTurns
 
@@ -24,24 +23,14 @@ def until(condition, seconds=20):
 def hold(database, entered):
     """Take a turn in a process of its own, until the other end of the pipe is closed."""
     with WritersTurns(database, patience=30).turn():
-        entered.send(True)
-        with contextlib.suppress(EOFError):
-            entered.recv()
+        until_let_go(entered)
 
 
 @pytest.fixture
 def elsewhere(tmp_path):
     """A process that has the turn; give it, and what makes it leave."""
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
-    process = context.Process(target=hold, args=(tmp_path / "a.db", there))
-    process.start()
-    there.close()
-    assert here.poll(30)
-    assert here.recv()
-    yield process, here.close
-    here.close()
-    process.join(30)
+    with held_elsewhere(hold, tmp_path / "a.db") as held:
+        yield held
 
 
 def test_threads_come_in_the_order_in_which_they_asked(tmp_path):
